@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,8 @@ func CheckName(s string) error {
 	return nil
 }
 
-// CheckMessageID tells whether s may be the id of a message: 1-64 of A-Za-z0-9._:-
+// CheckMessageID tells whether s may be the id of a message: 1-64 of
+// the characters A-Za-z0-9._:- alone.
 func CheckMessageID(s string) error {
 	if s == "" {
 		return fmt.Errorf("the id is missing: send 1-%d characters of A-Za-z0-9._:-, new for each message", MaxMessageIDLength)
@@ -83,7 +85,5 @@ func derivedID(parts ...string) string {
 	for _, p := range parts {
 		fmt.Fprintf(h, "%d:%s,", len(p), p)
 	}
-	return idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:16]))
 }
-
-var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

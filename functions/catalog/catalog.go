@@ -1,0 +1,122 @@
+// Package catalog is the set of skills that answer now: for each its live
+// version, and for each language one grammar of all their sentences. Deployed
+// skills come in, immutable snapshots go out; no request waits for a new one.
+// It must not know how a skill is built, stored or run.
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/hark-voice/hark/functions/nlu"
+)
+
+// StateScope tells how long a skill's state lives and who shares it.
+type StateScope string
+
+// The scopes of state.
+const (
+	StateNone     StateScope = "none"
+	StateDialogue StateScope = "dialogue" // of one conversation
+	StateHome     StateScope = "home"     // shared by all devices of a home
+)
+
+// Skill is a deployed skill as the road sees it.
+type Skill struct {
+	Name    string
+	Version string
+	State   StateScope
+	Intents []string
+	Sources []nlu.Source // one per language
+}
+
+// HasIntent tells whether the skill answers an intent.
+func (s *Skill) HasIntent(name string) bool { return slices.Contains(s.Intents, name) }
+
+// Snapshot is a set of skills that never changes.
+type Snapshot struct {
+	skills   map[string]*Skill
+	grammars map[string]*nlu.Grammar
+	langs    []string
+}
+
+// Build compiles the sentences of the skills, ordered by name, so that the
+// choice between equal readings does not hang on who was deployed first.
+func Build(skills ...*Skill) (*Snapshot, error) {
+	s := &Snapshot{skills: make(map[string]*Skill), grammars: make(map[string]*nlu.Grammar)}
+	for _, k := range skills {
+		s.skills[k.Name] = k
+	}
+	sources := make(map[string][]nlu.Source)
+	for _, name := range slices.Sorted(maps.Keys(s.skills)) {
+		for _, src := range s.skills[name].Sources {
+			sources[src.Lang] = append(sources[src.Lang], src)
+		}
+	}
+	s.langs = slices.Sorted(maps.Keys(sources))
+	for _, lang := range s.langs {
+		g, err := nlu.Compile(lang, sources[lang])
+		if err != nil {
+			return nil, fmt.Errorf("sentences in %s: %w", lang, err)
+		}
+		s.grammars[lang] = g
+	}
+	return s, nil
+}
+
+// With returns a snapshot in which k stands in place of its other version.
+func (s *Snapshot) With(k *Skill) (*Snapshot, error) {
+	skills := maps.Clone(s.skills)
+	skills[k.Name] = k
+	return Build(slices.Collect(maps.Values(skills))...)
+}
+
+// Without returns a snapshot that lacks a skill.
+func (s *Snapshot) Without(name string) (*Snapshot, error) {
+	skills := maps.Clone(s.skills)
+	delete(skills, name)
+	return Build(slices.Collect(maps.Values(skills))...)
+}
+
+// Skill returns the live version of a skill.
+func (s *Snapshot) Skill(name string) (*Skill, bool) {
+	k, ok := s.skills[name]
+	return k, ok
+}
+
+// Skills returns all skills by name.
+func (s *Snapshot) Skills() []*Skill {
+	skills := make([]*Skill, 0, len(s.skills))
+	for _, name := range slices.Sorted(maps.Keys(s.skills)) {
+		skills = append(skills, s.skills[name])
+	}
+	return skills
+}
+
+// Languages returns the languages that some skill speaks, sorted.
+func (s *Snapshot) Languages() []string { return s.langs }
+
+// Grammar returns the sentences of a language, nil where there are none.
+func (s *Snapshot) Grammar(lang string) *nlu.Grammar { return s.grammars[lang] }
+
+// Catalog holds the snapshot that is current.
+type Catalog struct{ current atomic.Pointer[Snapshot] }
+
+// New returns a catalog without skills.
+func New() (*Catalog, error) {
+	empty, err := Build()
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{}
+	c.current.Store(empty)
+	return c, nil
+}
+
+// Current returns the snapshot to use for one turn, from its start to its end.
+func (c *Catalog) Current() *Snapshot { return c.current.Load() }
+
+// Publish makes s the current snapshot.
+func (c *Catalog) Publish(s *Snapshot) { c.current.Store(s) }

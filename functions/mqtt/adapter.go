@@ -1,0 +1,164 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hark-voice/hark/broker/topic"
+	"github.com/hark-voice/hark/functions/assistant"
+)
+
+// Road takes utterances. It returns once the turn is durable; with an error the
+// message must not be acknowledged.
+type Road interface {
+	Utterance(ctx context.Context, u *assistant.Utterance) (*assistant.Turn, error)
+}
+
+// Door is the broker, seen from here.
+type Door interface {
+	// Deliver sends what is owed; see broker.Deliver.
+	Deliver(m topic.Outbound, durable bool)
+	// Send sends once to whoever is subscribed now.
+	Send(m topic.Outbound)
+}
+
+// Options of an Adapter.
+type Options struct {
+	Outbox assistant.OutboxStore
+	Clock  assistant.Clock
+	Logger *slog.Logger
+}
+
+// Adapter joins a broker of this process to the road. It is the broker's
+// consumer and its outbox, and the road's postman. Connect joins the two before
+// either runs.
+type Adapter struct {
+	Options
+	road    Road
+	door    Door
+	running sync.WaitGroup
+	ctx     context.Context //nolint:containedctx // the life of the messages under way, see Run
+	cancel  context.CancelFunc
+	refused atomic.Int64
+}
+
+// NewAdapter returns an Adapter that is not connected yet.
+func NewAdapter(o Options) *Adapter {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &Adapter{Options: o}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+// Connect names the two sides.
+func (a *Adapter) Connect(road Road, door Door) { a.road, a.door = road, door }
+
+// Refused counts the messages that could not be decoded.
+func (a *Adapter) Refused() int64 { return a.refused.Load() }
+
+// Consume takes a message of a device. It does not block; how many messages are
+// under way is bounded by the broker's window for each connection.
+func (a *Adapter) Consume(m topic.Inbound) {
+	a.running.Go(func() {
+		if err := a.handle(a.ctx, m); err != nil {
+			a.Logger.Warn("message left unacknowledged", "device", m.Device.String(), "error", err)
+			return
+		}
+		m.Ack()
+	})
+}
+
+// Drain waits until all messages under way are done, or ctx ends: those that
+// are left then are given up, unacknowledged, and come again.
+func (a *Adapter) Drain(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { a.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		a.cancel()
+		<-done
+	}
+	a.cancel()
+}
+
+func (a *Adapter) handle(ctx context.Context, m topic.Inbound) error {
+	var u *assistant.Utterance
+	var bad *assistant.Error
+	switch m.Kind {
+	case topic.Utterance:
+		u, bad = DecodeUtterance(m.Payload)
+	case topic.Intent:
+		u, bad = DecodeIntent(m.Payload)
+	default:
+		return errors.New("no reader for topic " + string(m.Kind))
+	}
+	u.Home, u.Device = m.Device.Home, m.Device.ID
+	u.Received, u.Expires = m.Received, m.Expires
+	u.ReplyTo = assistant.ReplyTo{Topic: m.ResponseTopic, Correlation: m.Correlation}
+	if bad != nil {
+		a.refuse(u, bad)
+		return nil
+	}
+	_, err := a.road.Utterance(ctx, u)
+	return err
+}
+
+// refuse tells a device that its message cannot be read. Such a message is no
+// turn: it may not even have an id.
+func (a *Adapter) refuse(u *assistant.Utterance, e *assistant.Error) {
+	a.refused.Add(1)
+	a.Logger.Info("message refused", "device", u.Home+"/"+u.Device, "code", e.Code, "reason", e.Message)
+	a.Send(assistant.Message{
+		Home: u.Home, Device: u.Device, Kind: assistant.MessageReply, ReplyTo: u.ReplyTo,
+		Created: a.Clock.Now(), Expires: a.Clock.Now().Add(replyExpires),
+		Reply: &assistant.Reply{ID: u.ID, Lang: u.Lang, Expect: assistant.ExpectNone, Error: e},
+	})
+}
+
+// Deliver implements the road's postman.
+func (a *Adapter) Deliver(m assistant.Message, durable bool) {
+	if out, ok := a.encode(m); ok {
+		a.door.Deliver(out, durable)
+	}
+}
+
+// Send implements the road's postman.
+func (a *Adapter) Send(m assistant.Message) {
+	if out, ok := a.encode(m); ok {
+		a.door.Send(out)
+	}
+}
+
+// Owed implements the broker's outbox.
+func (a *Adapter) Owed(ctx context.Context, d topic.Device, limit int) ([]topic.Outbound, error) {
+	messages, err := a.Outbox.Owed(ctx, d.Home, d.ID, limit)
+	if err != nil {
+		return nil, err
+	}
+	owed := make([]topic.Outbound, 0, len(messages))
+	for _, m := range messages {
+		if out, ok := a.encode(m); ok {
+			owed = append(owed, out)
+		}
+	}
+	return owed, nil
+}
+
+// Settle implements the broker's outbox.
+func (a *Adapter) Settle(ctx context.Context, ids ...string) error {
+	return a.Outbox.Settle(ctx, ids...)
+}
+
+func (a *Adapter) encode(m assistant.Message) (topic.Outbound, bool) {
+	out, err := Encode(m)
+	if err != nil {
+		a.Logger.Error("message dropped", "error", err)
+	}
+	return out, err == nil
+}

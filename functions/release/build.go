@@ -1,0 +1,139 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Module is the Go module that the SDK is part of.
+const Module = "github.com/hark-voice/hark"
+
+// maxBuildOutput bounds what is shown of a failed build, in bytes.
+const maxBuildOutput = 8 << 10
+
+// goBuilder compiles skills written in Go against Hark's own source.
+type goBuilder struct {
+	source string // the folder of Hark's go.mod; empty: there is none
+}
+
+// FindSource returns the folder of Hark's own source: dir or the nearest folder
+// above it whose go.mod is Hark's, or empty.
+func FindSource(dir string) string {
+	for {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // looks for a go.mod by design
+		if err == nil && bytes.HasPrefix(bytes.TrimSpace(mod), []byte("module "+Module+"\n")) {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// check tells what is missing for building.
+func (b goBuilder) check() error {
+	if b.source == "" {
+		return errors.New("a Go skill is built against Hark's source, which was not found: start Hark inside its source folder, or with --source DIR")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("a Go skill needs the Go toolchain on the machine that runs Hark: install Go, or deploy a skill with `runtime: {command: [...]}`")
+	}
+	return nil
+}
+
+// build compiles the package in dir, which it may change, to the file out. A
+// folder without a go.mod becomes a module of its own.
+func (b goBuilder) build(ctx context.Context, dir, pkg, out string) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	if err := b.writeModule(dir); err != nil {
+		return fmt.Errorf("prepare the module: %w", err)
+	}
+	if _, err := b.run(ctx, dir, "mod", "edit", "-require="+Module+"@v0.0.0", "-replace="+Module+"="+b.source); err != nil {
+		return err
+	}
+	_, err := b.run(ctx, dir, "build", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+pkg)
+	return err
+}
+
+// writeModule gives dir a go.mod if it has none, and the checksums of what Hark
+// itself is built from, so that no network is needed for those.
+func (b goBuilder) writeModule(dir string) error {
+	mod := filepath.Join(dir, "go.mod")
+	if _, err := os.Stat(mod); errors.Is(err, fs.ErrNotExist) {
+		version, err := goVersion(b.source)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(mod, []byte("module skill\n\n"+version+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	ours, err := os.ReadFile(filepath.Join(b.source, "go.sum"))
+	if err != nil {
+		return err
+	}
+	sums := filepath.Join(dir, "go.sum")
+	theirs, err := os.ReadFile(sums) //nolint:gosec // a copy of the skill's folder
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(sums, append(append(theirs, '\n'), ours...), 0o600) //nolint:gosec // a copy of the skill's folder
+}
+
+// goVersion returns the `go` line of Hark's go.mod.
+func goVersion(source string) (string, error) {
+	mod, err := os.ReadFile(filepath.Join(source, "go.mod")) //nolint:gosec // Hark's own source
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(mod)) {
+		if strings.HasPrefix(line, "go ") {
+			return strings.TrimSpace(line), nil
+		}
+	}
+	return "", errors.New("the go.mod of Hark's source has no go line")
+}
+
+func (b goBuilder) run(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // building the operator's skill is the purpose
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("go %s: %s", args[0], readable(output.String(), err))
+	}
+	return output.String(), nil
+}
+
+// readable is a compiler's output without its package headings, cut to size.
+func readable(output string, err error) string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		if line = strings.TrimRight(line, "\n"); line != "" && !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "go: downloading") {
+			lines = append(lines, line)
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if text == "" {
+		return err.Error()
+	}
+	if len(text) > maxBuildOutput {
+		text = text[:maxBuildOutput] + "\n..."
+	}
+	return text
+}

@@ -1,0 +1,214 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/dialogue"
+)
+
+// Store is what the router needs of the store.
+type Store interface {
+	FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, error)
+	State(ctx context.Context, key assistant.StateKey) (assistant.State, error)
+	Commit(ctx context.Context, c *assistant.Commit) error
+	Home(ctx context.Context, id string) (assistant.Home, error)
+	Device(ctx context.Context, home, id string) (assistant.Device, error)
+}
+
+// Invoker calls skills. The invocations are those that reached the skill, also
+// when there is an error.
+type Invoker interface {
+	Invoke(ctx context.Context, call *assistant.Call) (*assistant.Answer, []assistant.Invocation, error)
+}
+
+// Postman brings messages to devices.
+type Postman interface {
+	// Deliver sends a message that is owed. A message that is not durable yet is
+	// delivered again, durable, once its turn is committed.
+	Deliver(m assistant.Message, durable bool)
+	// Send sends a message once, to whoever listens now.
+	Send(m assistant.Message)
+}
+
+// Options of a Router. All but Logger and the limits must be set.
+type Options struct {
+	Store   Store
+	Invoker Invoker
+	Postman Postman
+	Catalog *catalog.Catalog
+	Clock   assistant.Clock
+	Logger  *slog.Logger
+	// Scheduled is called after a commit that set a schedule.
+	Scheduled func()
+	Limits    Limits
+}
+
+// Limits of the road. A zero field takes its default.
+type Limits struct {
+	StartWithin   time.Duration // an utterance not started by then has expired; 30 s
+	ReplyExpires  time.Duration // 60 s
+	SayExpires    time.Duration // 24 h
+	StateAttempts int           // invocations against a state that others change; 3
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&l.StartWithin, 30*time.Second)
+	set(&l.ReplyExpires, 60*time.Second)
+	set(&l.SayExpires, 24*time.Hour)
+	if l.StateAttempts == 0 {
+		l.StateAttempts = 3
+	}
+	return l
+}
+
+// Router takes turns down the road. It is safe for concurrent use.
+type Router struct {
+	Options
+	phrases *dialogue.Phrases
+	turns   locks // by turn id: one at a time works on a turn
+	states  locks // by state key: one at a time changes a state
+}
+
+// New returns a Router.
+func New(o Options) (*Router, error) {
+	if o.Store == nil || o.Invoker == nil || o.Postman == nil || o.Catalog == nil || o.Clock == nil {
+		return nil, errors.New("router: Store, Invoker, Postman, Catalog and Clock must be set")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Scheduled == nil {
+		o.Scheduled = func() {}
+	}
+	o.Limits = o.Limits.withDefaults()
+	phrases, err := dialogue.LoadPhrases()
+	if err != nil {
+		return nil, err
+	}
+	return &Router{Options: o, phrases: phrases}, nil
+}
+
+// Utterance takes a sentence or an intent of a device down the road, and
+// returns its turn once that is durable: the message may be acknowledged. With
+// an error it is not durable, and the message must be left unacknowledged.
+func (r *Router) Utterance(ctx context.Context, u *assistant.Utterance) (*assistant.Turn, error) {
+	id, earlier := assistant.MessageTurnID(u.Home, u.Device, u.ID, u.Received)
+	unlock, err := r.turns.lock(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	t := r.begin(u, id)
+	switch old, err := r.Store.FindTurn(ctx, id, earlier); {
+	case err == nil && u.Received.Sub(old.Received) < assistant.RedeliveryWindow:
+		return r.again(t, old), nil
+	case errors.Is(err, assistant.ErrStoreAway):
+		return r.storeAway(ctx, t)
+	case err != nil && !errors.Is(err, assistant.ErrNotFound):
+		return nil, err
+	}
+	if e := r.expired(u); e != nil {
+		return r.finish(ctx, t, r.refuse(t, e))
+	}
+	if err := r.locate(ctx, t); err != nil {
+		return r.storeAway(ctx, t)
+	}
+	if e := r.understand(t); e != nil {
+		return r.finish(ctx, t, r.refuse(t, e))
+	}
+	return r.answer(ctx, t)
+}
+
+// Fire takes a schedule that is due down the road. ErrGone: it was cancelled or
+// moved meanwhile; with another error it is still due.
+func (r *Router) Fire(ctx context.Context, s *assistant.Schedule) (*assistant.Turn, error) {
+	id := assistant.FiringTurnID(s.ScheduleKey, s.Due)
+	unlock, err := r.turns.lock(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	t := r.beginFiring(s, id)
+	if err := r.locate(ctx, t); err != nil {
+		return nil, err
+	}
+	return r.answer(ctx, t)
+}
+
+// answer calls the skill of a turn that is understood, and commits what it
+// says. Where another router has changed the state meanwhile, the answer is
+// dropped, before anything is spoken, and the skill called again.
+func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
+	unlock, err := r.lockState(ctx, t)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return r.finish(ctx, t, r.refuse(t, assistant.Errorf(assistant.CodeExpired, "the turns before it took too long")))
+	}
+	defer unlock()
+
+	for range r.Limits.StateAttempts {
+		state, err := r.state(ctx, t)
+		if err != nil {
+			return r.storeAway(ctx, t)
+		}
+		a, err := r.invoke(ctx, t, state)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err() // stopping: the message comes again
+			}
+			return r.finish(ctx, t, r.refuse(t, assistant.AsError(err)))
+		}
+		done, err := r.finish(ctx, t, r.accept(t, state, a))
+		if !errors.Is(err, assistant.ErrConflict) {
+			return done, err
+		}
+		t.note("conflict", "the state was changed by another router")
+	}
+	busy := assistant.Errorf(assistant.CodeBusy, "the skill's state kept changing: %d attempts", r.Limits.StateAttempts)
+	return r.finish(ctx, t, r.refuse(t, busy))
+}
+
+// finish makes a turn durable and sends what it owes to devices: the reply of a
+// turn without effects first, everything else after the commit.
+func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*assistant.Turn, error) {
+	early := withoutEffects(c)
+	if early {
+		r.deliver(c, false)
+	}
+	t.Finished = r.Clock.Now()
+	switch err := r.Store.Commit(ctx, c); {
+	case errors.Is(err, assistant.ErrDuplicate): // another router was quicker, or this one before a crash
+		return r.committedBefore(ctx, t)
+	case errors.Is(err, assistant.ErrStoreAway) && early:
+		return r.holdUntilDurable(ctx, t, c)
+	case errors.Is(err, assistant.ErrStoreAway):
+		return r.storeAway(ctx, t)
+	case err != nil:
+		return nil, err
+	}
+	r.deliver(c, true)
+	if len(c.Set) > 0 {
+		r.Scheduled()
+	}
+	return t.Turn, nil
+}
+
+func (r *Router) deliver(c *assistant.Commit, durable bool) {
+	for _, m := range c.Messages {
+		r.Postman.Deliver(m, durable)
+	}
+}

@@ -1,0 +1,200 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/dialogue"
+)
+
+// turn is a turn on its way: what the store will hold, and what only the road needs.
+type turn struct {
+	*assistant.Turn
+	asked    *assistant.Utterance // nil for a firing
+	fired    *assistant.Schedule  // nil for an utterance
+	home     assistant.Home
+	device   assistant.Device
+	lang     string
+	session  dialogue.Session
+	snapshot *catalog.Snapshot
+	skill    *catalog.Skill
+	stage    time.Time // start of the current stage, for the trace (monotonic)
+}
+
+func (r *Router) begin(u *assistant.Utterance, id string) *turn {
+	kind := assistant.KindUtterance
+	if u.Intent != nil {
+		kind = assistant.KindIntent
+	}
+	t := &turn{
+		Turn: &assistant.Turn{
+			ID: id, Kind: kind, Home: u.Home, Device: u.Device, Message: u.ID, Digest: u.Digest,
+			Text: u.Text, Received: u.Received, ReplyTo: u.ReplyTo,
+		},
+		asked: u, lang: u.Lang, session: dialogue.Open(u, id),
+		home:     assistant.Home{ID: u.Home},
+		device:   assistant.Device{Home: u.Home, ID: u.Device},
+		snapshot: r.Catalog.Current(), stage: time.Now(),
+	}
+	return t
+}
+
+func (r *Router) beginFiring(s *assistant.Schedule, id string) *turn {
+	t := &turn{
+		Turn: &assistant.Turn{
+			ID: id, Kind: assistant.KindSchedule, Home: s.Home, Device: s.Device,
+			Schedule: &s.ScheduleKey, Received: r.Clock.Now(),
+		},
+		fired: s, lang: s.Lang, session: dialogue.Session{ID: id, New: true},
+		snapshot: r.Catalog.Current(), stage: time.Now(),
+	}
+	t.skill, _ = t.snapshot.Skill(s.Skill)
+	return t
+}
+
+// note ends a stage of the trace.
+func (t *turn) note(name, detail string) {
+	now := time.Now()
+	t.Trace = append(t.Trace, assistant.Stage{Name: name, Micros: now.Sub(t.stage).Microseconds(), Detail: detail})
+	t.stage = now
+}
+
+// expired tells whether it is too late to start: what a person said that long
+// ago must not move anything now.
+func (r *Router) expired(u *assistant.Utterance) *assistant.Error {
+	now := r.Clock.Now()
+	switch {
+	case now.Sub(u.Received) > r.Limits.StartWithin:
+		return assistant.Errorf(assistant.CodeExpired, "it waited %s for its turn, %s at most", now.Sub(u.Received).Round(time.Millisecond), r.Limits.StartWithin)
+	case !u.Expires.IsZero() && now.After(u.Expires):
+		return assistant.Errorf(assistant.CodeExpired, "the message's expiry passed before it was started")
+	case !u.Sent.IsZero() && now.Sub(u.Sent) > r.Limits.StartWithin:
+		return assistant.Errorf(assistant.CodeExpired, "its ts is %s old, %s at most; send no ts without a synchronized clock", now.Sub(u.Sent).Round(time.Millisecond), r.Limits.StartWithin)
+	}
+	return nil
+}
+
+// locate finds the home and the device of a turn. A device without a record
+// (its credentials prove that it is one) has no room and no language of its own.
+func (r *Router) locate(ctx context.Context, t *turn) error {
+	home, err := r.Store.Home(ctx, t.Turn.Home)
+	switch {
+	case err == nil:
+		t.home = home
+	case !errors.Is(err, assistant.ErrNotFound):
+		return err
+	}
+	if t.Turn.Device == "" {
+		return nil
+	}
+	device, err := r.Store.Device(ctx, t.Turn.Home, t.Turn.Device)
+	switch {
+	case err == nil:
+		t.device = device
+	case errors.Is(err, assistant.ErrNotFound):
+		t.device = assistant.Device{Home: t.Turn.Home, ID: t.Turn.Device}
+	default:
+		return err
+	}
+	if t.asked != nil && t.asked.Area != "" {
+		t.device.Area = t.asked.Area
+	}
+	if t.lang == "" {
+		t.lang = t.device.Language(t.home)
+	}
+	return nil
+}
+
+// message makes the n-th message that a turn owes to a device.
+func (r *Router) message(t *turn, n int, device string, kind assistant.MessageKind, created time.Time, lasts time.Duration) assistant.Message {
+	return assistant.Message{
+		ID: assistant.EffectID(t.ID, n), Home: t.Turn.Home, Device: device, Kind: kind,
+		Created: created, Expires: created.Add(lasts),
+	}
+}
+
+// withReply adds the reply to a turn and to its commit, as the first message.
+func (r *Router) withReply(t *turn, c *assistant.Commit, reply *assistant.Reply) {
+	t.Reply = reply
+	m := r.message(t, 0, t.Turn.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
+	m.Reply, m.ReplyTo = reply, t.ReplyTo
+	c.Messages = append(c.Messages, m)
+}
+
+// refuse makes the commit of a turn that ends in an error. A schedule is heard
+// even so.
+func (r *Router) refuse(t *turn, e *assistant.Error) *assistant.Commit {
+	t.note("refuse", e.Error())
+	c := &assistant.Commit{Turn: t.Turn}
+	if t.fired != nil {
+		speech := t.fired.Fallback
+		if speech == "" {
+			speech = r.phrases.Due(t.lang)
+		}
+		t.Reply = &assistant.Reply{Turn: t.ID, Session: t.session.ID, Speech: speech, Lang: t.lang, Expect: assistant.ExpectNone, Error: e}
+		c.Fired = t.fired
+		r.say(t, c, assistant.DeviceSay{Say: assistant.Say{Speech: speech}})
+		return c
+	}
+	r.withReply(t, c, r.phrases.Refuse(t.asked, t.ID, t.session, t.lang, e))
+	return c
+}
+
+// accept makes the commit of a turn that a skill answered.
+func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *assistant.Commit {
+	c := &assistant.Commit{Turn: t.Turn, Fired: t.fired, Set: a.Set}
+	if a.State != nil {
+		c.State = &assistant.StateChange{Key: stateKey(t), Base: state.Revision, Value: a.State}
+	}
+	for _, id := range a.Cancel {
+		c.Cancel = append(c.Cancel, assistant.ScheduleKey{Home: t.Turn.Home, Skill: t.skill.Name, ID: id})
+	}
+	says := a.Says
+	if t.fired != nil {
+		t.Reply = &assistant.Reply{Turn: t.ID, Session: t.session.ID, Speech: a.Speech, Lang: t.lang, Expect: assistant.ExpectNone}
+		if a.Speech != "" {
+			says = append([]assistant.DeviceSay{{Say: assistant.Say{Speech: a.Speech}}}, says...)
+		}
+	} else {
+		r.withReply(t, c, dialogue.Reply(t.asked, t.ID, t.session, t.lang, a))
+	}
+	t.Reply.Skill, t.Reply.Version = t.skill.Name, t.skill.Version
+	for _, s := range says {
+		r.say(t, c, s)
+	}
+	return c
+}
+
+// say adds speech that was not asked for. One that is due keeps its day from
+// then on: what is older is not spoken any more.
+func (r *Router) say(t *turn, c *assistant.Commit, s assistant.DeviceSay) {
+	device, created := s.Device, r.Clock.Now()
+	if device == "" {
+		device = t.Turn.Device
+	}
+	if t.fired != nil {
+		created = t.fired.Due
+		if s.Kind == "" {
+			s.Kind = t.fired.Kind
+		}
+	}
+	if s.Lang == "" {
+		s.Lang = t.lang
+	}
+	m := r.message(t, len(c.Messages), device, assistant.MessageSay, created, r.Limits.SayExpires)
+	if device == "" || r.Clock.Now().After(m.Expires) {
+		t.note("say", "not spoken: no device, or too late")
+		return
+	}
+	say := s.Say
+	m.Say = &say
+	c.Messages = append(c.Messages, m)
+}
+
+func withoutEffects(c *assistant.Commit) bool {
+	return c.State == nil && c.Fired == nil && len(c.Set) == 0 && len(c.Cancel) == 0 &&
+		len(c.Messages) == 1 && c.Messages[0].Kind == assistant.MessageReply
+}

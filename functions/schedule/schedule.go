@@ -1,0 +1,139 @@
+// Package schedule fires what is due: schedules come out of the store under a
+// lease and go down the road, one turn each. It must not know what a schedule
+// is for. A schedule fires once, however many of these run on one store: its
+// turn's id derives from it, and the turn's commit removes it.
+package schedule
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hark-voice/hark/functions/assistant"
+)
+
+// Store is what the package needs of the store.
+type Store interface {
+	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]assistant.Schedule, error)
+	NextDue(ctx context.Context) (time.Time, error)
+}
+
+// Road takes a schedule that is due down the road.
+type Road interface {
+	Fire(ctx context.Context, s *assistant.Schedule) (*assistant.Turn, error)
+}
+
+// Options of a Firer. Store, Road, Clock and Owner must be set.
+type Options struct {
+	Store  Store
+	Road   Road
+	Clock  assistant.Clock
+	Owner  string // names this process in leases
+	Logger *slog.Logger
+}
+
+const (
+	// lease is how long a claimed schedule is left to its claimer. It is longer
+	// than a skill may take, so that only a dead or cut-off claimer loses it.
+	lease = 30 * time.Second
+	// atOnce bounds how many schedules are fired at the same time.
+	atOnce = 32
+	// retry is how soon a store that could not be read is asked again.
+	retry = time.Second
+)
+
+// Firer fires schedules.
+type Firer struct {
+	Options
+	poke chan struct{}
+}
+
+// New returns a Firer.
+func New(o Options) (*Firer, error) {
+	if o.Store == nil || o.Road == nil || o.Clock == nil || o.Owner == "" {
+		return nil, errors.New("schedule: Store, Road, Clock and Owner must be set")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Firer{Options: o, poke: make(chan struct{}, 1)}, nil
+}
+
+// Poke tells that a schedule was set: it may be due before what Run waits for.
+func (f *Firer) Poke() {
+	select {
+	case f.poke <- struct{}{}:
+	default: // a poke that was not seen yet says the same
+	}
+}
+
+// Run fires what is due until ctx ends, then waits for what is under way.
+func (f *Firer) Run(ctx context.Context) error {
+	var firing sync.WaitGroup
+	defer firing.Wait()
+	places := make(chan struct{}, atOnce)
+	for ctx.Err() == nil {
+		due, err := f.Store.ClaimDue(ctx, f.Clock.Now(), f.Owner, lease, atOnce)
+		if err != nil {
+			f.pause(ctx, err)
+			continue
+		}
+		for _, s := range due {
+			places <- struct{}{}
+			firing.Go(func() {
+				defer func() { <-places }()
+				f.fire(ctx, &s)
+			})
+		}
+		if len(due) == 0 {
+			f.wait(ctx)
+		}
+	}
+	return nil
+}
+
+func (f *Firer) fire(ctx context.Context, s *assistant.Schedule) {
+	_, err := f.Road.Fire(ctx, s)
+	switch {
+	case err == nil, errors.Is(err, assistant.ErrGone), ctx.Err() != nil:
+	default:
+		f.Logger.Warn("schedule did not fire and will be tried again when its lease ends",
+			"home", s.Home, "skill", s.Skill, "schedule", s.ID, "error", err)
+	}
+}
+
+// wait sleeps until the next schedule is due, one is set, or ctx ends.
+func (f *Firer) wait(ctx context.Context) {
+	next, err := f.Store.NextDue(ctx)
+	var alarm <-chan time.Time
+	switch {
+	case err == nil:
+		due, stop := f.Clock.After(next)
+		defer stop()
+		alarm = due
+	case !errors.Is(err, assistant.ErrNotFound):
+		f.pause(ctx, err)
+		return
+	}
+	select {
+	case <-alarm:
+	case <-f.poke:
+	case <-ctx.Done():
+	}
+}
+
+// pause waits before the store is asked again.
+func (f *Firer) pause(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	f.Logger.Warn("schedules cannot be read; trying again", "error", err)
+	timer := time.NewTimer(retry)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
