@@ -10,26 +10,15 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/hark-voice/hark/functions/manifest"
 	"github.com/hark-voice/hark/functions/nlu"
 )
 
-// StateScope tells how long a skill's state lives and who shares it.
-type StateScope string
-
-// The scopes of state.
-const (
-	StateNone     StateScope = "none"
-	StateDialogue StateScope = "dialogue" // of one conversation
-	StateHome     StateScope = "home"     // shared by all devices of a home
-)
-
-// Skill is a deployed skill as the road sees it.
+// Skill is a deployed skill: what its folder says, and the id of the version.
 type Skill struct {
-	Name    string
-	Version string
-	State   StateScope
-	Intents []string
-	Sources []nlu.Source // one per language
+	*manifest.Skill
+
+	ID string // names the build, see assistant.SkillVersion
 }
 
 // HasIntent tells whether the skill answers an intent.
@@ -51,7 +40,7 @@ func Build(skills ...*Skill) (*Snapshot, error) {
 	}
 	sources := make(map[string][]nlu.Source)
 	for _, name := range slices.Sorted(maps.Keys(s.skills)) {
-		for _, src := range s.skills[name].Sources {
+		for _, src := range s.skills[name].Sources(s.skills[name].ID) {
 			sources[src.Lang] = append(sources[src.Lang], src)
 		}
 	}

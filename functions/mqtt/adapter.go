@@ -21,8 +21,8 @@ type Road interface {
 type Door interface {
 	// Deliver sends what is owed; see broker.Deliver.
 	Deliver(m topic.Outbound, durable bool)
-	// Send sends once to whoever is subscribed now.
-	Send(m topic.Outbound)
+	// DeliverTransient sends once, to whoever is subscribed now.
+	DeliverTransient(m topic.Outbound)
 }
 
 // Options of an Adapter.
@@ -131,7 +131,7 @@ func (a *Adapter) Deliver(m assistant.Message, durable bool) {
 // Send implements the road's postman.
 func (a *Adapter) Send(m assistant.Message) {
 	if out, ok := a.encode(m); ok {
-		a.door.Send(out)
+		a.door.DeliverTransient(out)
 	}
 }
 

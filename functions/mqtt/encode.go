@@ -53,7 +53,11 @@ func Encode(m assistant.Message) (topic.Outbound, error) {
 	case m.Say != nil:
 		payload = wireSay{m.ID, m.Say.Speech, m.Say.Lang, m.Say.Kind, m.Expires.UnixMilli()}
 	case m.Command != nil:
-		payload = wireCommand{m.ID, m.Command.Entity, m.Command.Service, m.Command.Args, m.Expires.UnixMilli()}
+		args := m.Command.Args
+		if args == nil {
+			args = map[string]any{}
+		}
+		payload = wireCommand{m.ID, m.Command.Entity, m.Command.Service, args, m.Expires.UnixMilli()}
 	default:
 		return out, fmt.Errorf("message %s to %s is empty", m.ID, device)
 	}

@@ -1,5 +1,10 @@
 package nlu
 
+import (
+	"errors"
+	"math"
+)
+
 // Source is what one version of one skill can be told in one language: sentence
 // templates, and the lists and rules that they use. Names of intents, lists and
 // rules belong to the skill.
@@ -10,10 +15,14 @@ type Source struct {
 	Intents []Intent
 	Lists   map[string]List
 	Rules   map[string]Template
-	// SkipWords may stand anywhere in a sentence and mean nothing ("please").
+	// SkipWords may stand anywhere in a sentence and mean nothing ("please"). Nil:
+	// what is known of the language; empty: none.
 	SkipWords []string
-	// IgnoreWhitespace: blanks mean nothing in this language (Chinese).
+	// IgnoreWhitespace: blanks mean nothing. For Chinese this goes without saying.
 	IgnoreWhitespace bool
+	// NumberWords are the spellings of numbers in this source's ranges. Nil: what
+	// is known of the language. A - or _ in a spelling may be spoken as a blank.
+	NumberWords map[float64][]string
 }
 
 // Intent is one thing that a user can want.
@@ -35,11 +44,12 @@ type Group struct {
 }
 
 // Condition is about one key of the context: what the caller knows (its area)
-// merged with what the matched list values carry (an entity's domain).
+// merged with what the matched list values carry (an entity's domain). A key
+// whose value is nil or the empty string is not in the context.
 type Condition struct {
 	Key    string
 	Values []any  // any of these; none: any value, so long as there is one
-	Slot   string // copy the value to this slot, if the sentence did not fill it
+	Slot   string // copy the value to this slot, if the sentence did not fill it; not for Excludes
 }
 
 // Template is a piece of the template language and where it was written.
@@ -58,6 +68,7 @@ const (
 	ListValues   ListKind = iota // a set of words, each a template
 	ListRange                    // numbers, in digits or words
 	ListWildcard                 // any text
+	ListHome                     // the values of the home that asks: Context.Lists
 )
 
 // List is the values that a slot can take.
@@ -69,8 +80,8 @@ type List struct {
 
 // Value is one entry of a list.
 type Value struct {
-	In      Template
-	Out     any            // the slot's value; nil: the words that matched
+	In      Template       // a list within it matches, but fills no slot
+	Out     any            // the slot's value; nil: the words as In has them or, if In has alternatives, as spoken
 	Context map[string]any // added to the context when this value matches
 }
 
@@ -90,3 +101,46 @@ const (
 	FractionsHalves
 	FractionsTenths
 )
+
+func (r *Range) check() error {
+	for _, f := range []float64{r.From, r.To, r.Step, r.Multiplier} {
+		if math.IsNaN(f) || math.Abs(f) > 1e15 {
+			return errors.New("a range is made of numbers up to 1e15")
+		}
+	}
+	switch {
+	case r.From > r.To:
+		return errors.New("the range ends before it begins")
+	case r.Step < 0:
+		return errors.New("the step of a range is above zero")
+	}
+	return nil
+}
+
+// holds tells whether the number is in the range, and on a step.
+func (r *Range) holds(n float64) bool {
+	if n < r.From || n > r.To {
+		return false
+	}
+	part := n - r.From
+	switch r.Fractions {
+	case FractionsHalves:
+		return isWhole(part * 2)
+	case FractionsTenths:
+		return isWhole(part * 10)
+	case FractionsNone:
+	}
+	if r.Step == 0 {
+		return isWhole(part)
+	}
+	return isWhole(part / r.Step)
+}
+
+func isWhole(f float64) bool { return math.Abs(f-math.Round(f)) < 1e-6 }
+
+func (r *Range) value(n float64) float64 {
+	if r.Multiplier == 0 {
+		return n
+	}
+	return n * r.Multiplier
+}

@@ -10,10 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-)
 
-// Module is the Go module that the SDK is part of.
-const Module = "github.com/hark-voice/hark"
+	"github.com/hark-voice/hark/functions/release/bundle"
+)
 
 // maxBuildOutput bounds what is shown of a failed build, in bytes.
 const maxBuildOutput = 8 << 10
@@ -21,22 +20,6 @@ const maxBuildOutput = 8 << 10
 // goBuilder compiles skills written in Go against Hark's own source.
 type goBuilder struct {
 	source string // the folder of Hark's go.mod; empty: there is none
-}
-
-// FindSource returns the folder of Hark's own source: dir or the nearest folder
-// above it whose go.mod is Hark's, or empty.
-func FindSource(dir string) string {
-	for {
-		mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // looks for a go.mod by design
-		if err == nil && bytes.HasPrefix(bytes.TrimSpace(mod), []byte("module "+Module+"\n")) {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return ""
-		}
-		dir = parent
-	}
 }
 
 // check tells what is missing for building.
@@ -59,10 +42,13 @@ func (b goBuilder) build(ctx context.Context, dir, pkg, out string) error {
 	if err := b.writeModule(dir); err != nil {
 		return fmt.Errorf("prepare the module: %w", err)
 	}
-	if _, err := b.run(ctx, dir, "mod", "edit", "-require="+Module+"@v0.0.0", "-replace="+Module+"="+b.source); err != nil {
+	if _, err := b.run(ctx, dir, "mod", "edit", "-require="+bundle.Module+"@v0.0.0", "-replace="+bundle.Module+"="+b.source); err != nil {
 		return err
 	}
-	_, err := b.run(ctx, dir, "build", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+pkg)
+	// No -trimpath: with it nothing that `go run ./deploy/hark` has compiled could
+	// be used again, and the first start would take a minute longer. The same
+	// source gives the same bytes even so, because dir is always the same one.
+	_, err := b.run(ctx, dir, "build", "-mod=mod", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+pkg)
 	return err
 }
 

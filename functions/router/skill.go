@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hark-voice/hark/functions/assistant"
-	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/manifest"
 )
 
 // lockState keeps other turns of this router away from the state that the
@@ -21,7 +21,7 @@ func (r *Router) lockState(ctx context.Context, t *turn) (unlock func(), err err
 }
 
 func stateScope(t *turn) (assistant.StateKey, bool) {
-	if t.skill == nil || t.skill.State == catalog.StateNone {
+	if t.skill == nil || t.skill.State == manifest.StateNone {
 		return assistant.StateKey{}, false
 	}
 	return stateKey(t), true
@@ -29,7 +29,7 @@ func stateScope(t *turn) (assistant.StateKey, bool) {
 
 func stateKey(t *turn) assistant.StateKey {
 	scope := "home"
-	if t.skill.State == catalog.StateDialogue {
+	if t.skill.State == manifest.StateDialogue {
 		scope = "session/" + t.session.ID
 	}
 	return assistant.StateKey{Home: t.Turn.Home, Skill: t.skill.Name, Scope: scope}
@@ -51,7 +51,7 @@ func (r *Router) invoke(ctx context.Context, t *turn, state assistant.State) (*a
 	}
 	call := &assistant.Call{
 		ID: t.ID, Turn: t.ID, Home: t.home, Device: t.device, Lang: t.lang, Now: r.Clock.Now(),
-		Skill: t.skill.Name, Version: t.skill.Version, Intent: t.Intent, Fired: t.fired, Text: t.Text,
+		Skill: t.skill.Name, Version: t.skill.ID, Intent: t.Intent, Fired: t.fired, Text: t.Text,
 		Session: t.session.ID, NewSession: t.session.New, State: state,
 	}
 	if t.asked != nil {
@@ -62,8 +62,8 @@ func (r *Router) invoke(ctx context.Context, t *turn, state assistant.State) (*a
 		made.ID = fmt.Sprintf("%s.i%d", t.ID, len(t.Invocations))
 		t.Invocations = append(t.Invocations, made)
 	}
-	t.note("invoke", t.skill.Name+"@"+t.skill.Version)
-	if err == nil && answer.State != nil && t.skill.State == catalog.StateNone {
+	t.note("invoke", t.skill.Name+"@"+t.skill.ID)
+	if err == nil && answer.State != nil && t.skill.State == manifest.StateNone {
 		return nil, assistant.Errorf(assistant.CodeSkillFailed, "skill %s changes its state, but its manifest says `state: none`", t.skill.Name)
 	}
 	return answer, err

@@ -161,7 +161,7 @@ func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *as
 	} else {
 		r.withReply(t, c, dialogue.Reply(t.asked, t.ID, t.session, t.lang, a))
 	}
-	t.Reply.Skill, t.Reply.Version = t.skill.Name, t.skill.Version
+	t.Reply.Skill, t.Reply.Version = t.skill.Name, t.skill.ID
 	for _, s := range says {
 		r.say(t, c, s)
 	}

@@ -1,4 +1,7 @@
-package release
+// Package bundle is a skill folder on its way: packed into an archive, unpacked,
+// and told from Hark's own source. Folders come in, bytes go out. It must not
+// know what a manifest says.
+package bundle
 
 import (
 	"archive/tar"
@@ -150,8 +153,8 @@ func unpackFile(root *os.Root, archive io.Reader, header *tar.Header) error {
 	return errors.Join(err, f.Close())
 }
 
-// packed returns the archive of a folder and its hash.
-func packed(dir string, keep func(string) bool) ([]byte, string, error) {
+// Packed returns the archive of a folder and its SHA-256, in hex.
+func Packed(dir string, keep func(string) bool) ([]byte, string, error) {
 	var archive bytes.Buffer
 	if err := Pack(&archive, dir, keep); err != nil {
 		return nil, "", err
@@ -161,4 +164,23 @@ func packed(dir string, keep func(string) bool) ([]byte, string, error) {
 	}
 	sum := sha256.Sum256(archive.Bytes())
 	return archive.Bytes(), hex.EncodeToString(sum[:]), nil
+}
+
+// Module is the Go module that Hark and the SDK are.
+const Module = "github.com/hark-voice/hark"
+
+// FindSource returns the folder of Hark's own source: dir or the nearest folder
+// above it whose go.mod is Hark's, or empty.
+func FindSource(dir string) string {
+	for {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // looks for a go.mod by design
+		if err == nil && bytes.HasPrefix(bytes.TrimSpace(mod), []byte("module "+Module+"\n")) {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
 }

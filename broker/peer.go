@@ -1,0 +1,198 @@
+package broker
+
+import (
+	"errors"
+	"math"
+	"sync"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/hark-voice/hark/broker/session"
+	"github.com/hark-voice/hark/broker/topic"
+)
+
+// hub marks packets that carry a message from Hark. No client id can be equal to
+// it, since those hold a slash.
+const hub = "hark"
+
+// peer is what the broker knows of one connection beyond what the library does.
+// Fields without a lock belong to the connection's read goroutine, or are written
+// before the client is known to others.
+type peer struct {
+	b    *Broker
+	sock *socket
+	cl   *mqtt.Client
+
+	device         topic.Device
+	receiveMaximum int // MQTT 5: what the client accepts unacknowledged; zero: no limit
+	window         *session.Window
+	line           *session.Line
+	requestID      uint16          // packet id of the SUBSCRIBE or UNSUBSCRIBE that is being processed
+	received       map[uint16]bool // QoS 2: packet ids of publishes that are not yet released
+	refused        bool
+	accepted       bool
+
+	leaving sync.Once
+	idLock  func() // gives the lock of the client id back; nil: not held
+}
+
+func newPeer(b *Broker, s *socket) *peer {
+	p := &peer{b: b, sock: s, received: make(map[uint16]bool)}
+	p.window = session.NewWindow(b.opts.Window, p.acknowledge)
+	return p
+}
+
+// peerOf returns the peer of a client, nil for the inline one.
+func peerOf(cl *mqtt.Client) *peer {
+	if s, ok := cl.Net.Conn.(*socket); ok {
+		return s.peer
+	}
+	return nil
+}
+
+// lock takes the lock of the client id.
+func (p *peer) lock(gone <-chan struct{}) bool {
+	unlock, ok := p.b.ids.lock(p.cl.ID, gone)
+	p.idLock = unlock
+	return ok
+}
+
+func (p *peer) unlock() {
+	if p.idLock != nil {
+		p.idLock()
+		p.idLock = nil
+	}
+}
+
+// join begins a session that the library has established.
+func (p *peer) join() {
+	p.accepted = true
+	p.b.counts.accepted.Add(1)
+	p.b.counts.connections.Add(1)
+	p.line = p.b.sender.Join(p.device, p, p.receiveMaximum)
+	p.subscribing() // a session that was resumed has subscriptions
+	p.b.sender.Subscribed(p.line)
+	p.unlock()
+	p.b.log.Debug("device connected", "client", p.cl.ID, "remote", p.cl.Net.Remote, "version", p.cl.Properties.ProtocolVersion)
+}
+
+// leave ends what the connection receives and acknowledges. The packet ids that
+// it awaits are given back, so that a session that is resumed does not inherit
+// them: it gets the messages anew from the outbox.
+func (p *peer) leave() {
+	p.leaving.Do(func() {
+		p.window.Close()
+		if p.line == nil {
+			return
+		}
+		p.b.counts.connections.Add(-1)
+		for _, id := range p.b.sender.Leave(p.line) {
+			p.cl.State.Inflight.Delete(id)
+		}
+	})
+}
+
+// ended notes the end of a connection for which the library gave a cause.
+func (p *peer) ended(cause error) {
+	if p.accepted {
+		p.b.log.Debug("device disconnected", "client", p.cl.ID, "error", cause)
+		return
+	}
+	if !p.refused {
+		p.b.counts.add(refusedMalformed)
+		p.b.log.Debug("connection ended before it was accepted", "remote", p.sock.RemoteAddr().String(), "error", cause)
+		p.forget()
+	}
+}
+
+// forget makes the library forget a client that it did not get to the end with.
+func (p *peer) forget() {
+	p.leave()
+	if p.device == (topic.Device{}) {
+		return // it was never known
+	}
+	if p.idLock == nil {
+		p.lock(nil)
+	}
+	if cl, ok := p.b.server.Clients.Get(p.cl.ID); ok && cl == p.cl {
+		p.b.server.UnsubscribeClient(cl)
+		p.b.server.Clients.Delete(cl.ID)
+		p.b.sessions.remove(p.device, cl.ID)
+	}
+}
+
+// subscribing tells the sender of the filters that the library has granted.
+func (p *peer) subscribing() {
+	granted := p.cl.State.Subscriptions.GetAll()
+	subs := make([]session.Subscription, 0, len(granted))
+	for filter, s := range granted {
+		subs = append(subs, session.Subscription{Filter: filter, QoS: s.Qos, ID: s.Identifier})
+	}
+	p.b.sender.Subscribing(p.line, subs)
+}
+
+// Send implements session.Conn.
+func (p *peer) Send(m session.Publish) (uint16, error) {
+	if p.sock.crowded(len(m.Payload), func() { p.b.sender.Acked(p.line, 0) }) {
+		return 0, session.ErrBusy
+	}
+	pk := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: m.QoS},
+		TopicName:   m.Topic,
+		Payload:     m.Payload,
+		Origin:      hub,
+		Properties: packets.Properties{
+			MessageExpiryInterval:  m.Expiry,
+			CorrelationData:        m.Correlation,
+			SubscriptionIdentifier: m.SubscriptionIDs,
+		},
+	}
+	if m.QoS > 0 {
+		id, err := p.reserve()
+		if err != nil {
+			return 0, err
+		}
+		pk.PacketID = id
+	}
+	err := p.cl.WritePacket(pk)
+	if err != nil && m.QoS > 0 {
+		p.cl.State.Inflight.Delete(pk.PacketID)
+	}
+	if errors.Is(err, packets.ErrPacketTooLarge) {
+		return 0, session.ErrTooLarge
+	}
+	return pk.PacketID, err
+}
+
+// reserve takes a packet id, and puts it into the library's table so that it is
+// not used for a message of its own. It leaves the table with the client's
+// acknowledgement or with leave.
+func (p *peer) reserve() (uint16, error) {
+	if p.receiveMaximum > 0 && p.cl.State.Inflight.Len() >= p.receiveMaximum {
+		return 0, session.ErrBusy
+	}
+	id, err := p.cl.NextPacketID()
+	if err != nil {
+		return 0, session.ErrBusy
+	}
+	p.cl.State.Inflight.Set(packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
+		PacketID:    uint16(id),    //nolint:gosec // at most 65,535
+		Created:     math.MaxInt64, // the library forgets what is older than its message expiry
+	})
+	return uint16(id), nil //nolint:gosec // at most 65,535
+}
+
+// acknowledge writes a PUBACK or PUBREC. It implements the window's write.
+func (p *peer) acknowledge(a session.Ack) {
+	pk := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Puback},
+		PacketID:    a.PacketID,
+		ReasonCode:  a.Reason,
+	}
+	if a.QoS == 2 {
+		pk.FixedHeader.Type = packets.Pubrec
+	}
+	_ = p.cl.WritePacket(pk) // it fails when the connection is ending; the client sends again
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/hark-voice/hark/functions/admin"
+	"github.com/hark-voice/hark/functions/assistant"
+)
+
+// The demo home, made when there is no home yet.
+const (
+	demoHome   = "demo"
+	demoDevice = "speaker"
+)
+
+// makeDemo makes the demo home on an empty store and returns its speaker's
+// login, nil if there was a home.
+func makeDemo(ctx context.Context, a *admin.Server, homes assistant.HomeStore) (*admin.Login, error) {
+	list, err := homes.Homes(ctx)
+	if err != nil || len(list) > 0 {
+		return nil, err
+	}
+	if err := homes.PutHome(ctx, assistant.Home{ID: demoHome, Zone: localZone(), Lang: "en"}); err != nil {
+		return nil, err
+	}
+	login, err := a.AddDevice(ctx, demoHome, assistant.Device{ID: demoDevice, Area: "kitchen"}, false)
+	return &login, err
+}
+
+// localZone is the IANA name of the machine's time zone, UTC if it has none.
+func localZone() string {
+	if zone := os.Getenv("TZ"); zone != "" {
+		if _, err := time.LoadLocation(zone); err == nil {
+			return zone
+		}
+	}
+	const zones = "zoneinfo/"
+	if link, err := os.Readlink("/etc/localtime"); err == nil {
+		for i := range len(link) - len(zones) {
+			if link[i:i+len(zones)] == zones {
+				if _, err := time.LoadLocation(link[i+len(zones):]); err == nil {
+					return link[i+len(zones):]
+				}
+			}
+		}
+	}
+	return "UTC"
+}
+
+// greet tells how to talk to Hark, and that it is ready.
+func greet(out io.Writer, h *house, s *settings, demo *admin.Login) {
+	mqtt := h.broker.Addr().String()
+	host, port, err := net.SplitHostPort(mqtt)
+	if err != nil {
+		host, port = mqtt, "1883"
+	}
+	fmt.Fprintf(out, "\nmqtt  %s    http  http://%s    data  %s\n\n", mqtt, h.httpAddr, s.data)
+	if demo != nil {
+		login := fmt.Sprintf("-h %s -p %s -u %s -P %s", host, port, demo.Username, demo.Password)
+		fmt.Fprintf(out, "Home %q has a speaker. Listen to it in one terminal, talk to it in another (the password is shown this once):\n\n", demo.Home)
+		fmt.Fprintf(out, "  mosquitto_sub %s -q 1 -v -t 'hark/%s/#'\n", login, demo.Username)
+		fmt.Fprintf(out, "  mosquitto_pub %s -q 1 -t hark/%s/utterance -m '{\"id\":\"'$(date +%%s%%N)'\",\"text\":\"what time is it\"}'\n\n", login, demo.Username)
+	}
+	fmt.Fprint(out, "  hark say \"what time is it\"        hark say 设一个五秒的计时器\n\n")
+	fmt.Fprintln(out, "READY")
+}

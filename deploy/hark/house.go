@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hark-voice/hark/broker"
+	"github.com/hark-voice/hark/broker/topic"
+	"github.com/hark-voice/hark/deploy/hark/cli"
+	"github.com/hark-voice/hark/functions/admin"
+	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/invoke"
+	"github.com/hark-voice/hark/functions/mqtt"
+	"github.com/hark-voice/hark/functions/release"
+	"github.com/hark-voice/hark/functions/release/bundle"
+	"github.com/hark-voice/hark/functions/router"
+	"github.com/hark-voice/hark/functions/runtime"
+	"github.com/hark-voice/hark/functions/schedule"
+	"github.com/hark-voice/hark/functions/sqlite"
+	"github.com/hark-voice/hark/functions/usage"
+)
+
+// house is all rooms of an all-in-one Hark, wired and not yet running.
+type house struct {
+	clock     assistant.Clock
+	store     *sqlite.Store
+	catalog   *catalog.Catalog
+	logs      *runtime.FileLogs
+	processes *runtime.Processes
+	invoker   *invoke.Invoker
+	releases  *release.Manager
+	mqtt      *mqtt.Adapter
+	broker    *broker.Broker
+	router    *router.Router
+	firer     *schedule.Firer
+	admin     *admin.Server
+	logger    *slog.Logger
+	httpAddr  string
+	closing   atomic.Bool
+}
+
+func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, err error) {
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if s.data, err = filepath.Abs(s.data); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	h := &house{clock: assistant.SystemClock{}, logger: logger}
+	var advance func(time.Duration)
+	if s.testClock {
+		manual := assistant.NewManualClock(time.Now())
+		h.clock, advance = manual, manual.Advance
+	}
+	if h.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(s.data, "hark.db"), Logger: logger}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.store.Close())
+		}
+	}()
+	if err := h.wireSkills(s); err != nil {
+		return nil, err
+	}
+	if err := h.wireRoad(s); err != nil {
+		return nil, err
+	}
+	token, err := operatorToken(s.data)
+	if err != nil {
+		return nil, err
+	}
+	h.admin, err = admin.New(admin.Options{
+		Store: h.store, Releases: h.releases, Logs: h.logs, Token: token, Version: buildVersion(), Clock: h.clock,
+		MQTT:    func() string { return h.broker.Addr().String() },
+		Revoked: func(d topic.Device) { h.broker.Disconnect(d) },
+		Ready:   h.ready, Advance: advance, Logger: logger,
+	})
+	return h, err
+}
+
+// wireSkills wires what builds, starts and calls skills.
+func (h *house) wireSkills(s *settings) (err error) {
+	if h.catalog, err = catalog.New(); err != nil {
+		return err
+	}
+	if h.logs, err = runtime.NewFileLogs(runtime.FileLogsOptions{Dir: filepath.Join(s.data, "logs")}); err != nil {
+		return err
+	}
+	if h.processes, err = runtime.NewProcesses(runtime.ProcessOptions{Logs: h.logs, Logger: h.logger}); err != nil {
+		return err
+	}
+	prices, err := usage.DefaultPrices()
+	if err != nil {
+		return err
+	}
+	source := s.source
+	if source == "" {
+		here, err := os.Getwd()
+		if err != nil {
+			return fmt.Errorf("look for Hark's source: %w", err)
+		}
+		source = bundle.FindSource(here)
+	} else if bundle.FindSource(source) != filepath.Clean(source) {
+		return fmt.Errorf("--source %s: that folder does not hold Hark's go.mod", source)
+	}
+	h.releases, err = release.New(release.Options{
+		Store: h.store, Catalog: h.catalog, Clock: h.clock, Folder: filepath.Join(s.data, "skills"),
+		Source: source, Missing: h.processes.Missing(), Logger: h.logger,
+	})
+	if err != nil {
+		return err
+	}
+	h.invoker, err = invoke.New(invoke.Options{Driver: h.processes, Specs: h.releases, Prices: prices, Clock: h.clock, Logger: h.logger})
+	if err != nil {
+		return err
+	}
+	h.releases.Connect(h.invoker)
+	return nil
+}
+
+// wireRoad wires the way from a device to the skills and back.
+func (h *house) wireRoad(s *settings) (err error) {
+	h.mqtt = mqtt.NewAdapter(mqtt.Options{Outbox: h.store, Clock: h.clock, Logger: h.logger})
+	h.router, err = router.New(router.Options{
+		Store: h.store, Invoker: h.invoker, Postman: h.mqtt, Catalog: h.catalog, Clock: h.clock, Logger: h.logger,
+		Scheduled: func() { h.firer.Poke() },
+	})
+	if err != nil {
+		return err
+	}
+	h.firer, err = schedule.New(schedule.Options{Store: h.store, Road: h.router, Clock: h.clock, Owner: rand.Text(), Logger: h.logger})
+	if err != nil {
+		return err
+	}
+	h.broker, err = broker.New(broker.Options{
+		Address: s.mqtt, Credentials: h.store, Consumer: h.mqtt, Outbox: h.mqtt, Clock: h.clock, Log: h.logger,
+	})
+	if err != nil {
+		return err
+	}
+	h.mqtt.Connect(h.router, h.broker)
+	return nil
+}
+
+// readyWithin bounds how long /readyz looks.
+const readyWithin = 2 * time.Second
+
+// ready tells whether a message published now would be answered.
+func (h *house) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	select {
+	case <-h.broker.Ready():
+	default:
+		return errors.New("the broker is not open yet")
+	}
+	if h.closing.Load() {
+		return errors.New("Hark is stopping") //nolint:staticcheck // a name begins it
+	}
+	if len(h.catalog.Current().Skills()) == 0 {
+		return errors.New("no skill is deployed")
+	}
+	return h.store.Ping(ctx)
+}
+
+// sweepEvery is how often what has expired is cleared away.
+const sweepEvery = time.Minute
+
+// sweep clears messages away that nobody fetched before they expired.
+func (h *house) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		expired, err := h.store.Expired(ctx, h.clock.Now(), 1000)
+		if err != nil && ctx.Err() == nil {
+			h.logger.Warn("expired messages cannot be cleared away; trying again", "error", err)
+		}
+		if len(expired) > 0 {
+			h.logger.Info("messages expired before their devices fetched them", "count", len(expired))
+		}
+	}
+}
+
+// operatorToken returns the token of this data folder, made at its first start.
+func operatorToken(data string) (string, error) {
+	path := filepath.Join(data, cli.TokenFile)
+	raw, err := os.ReadFile(path) //nolint:gosec // the data folder is ours
+	switch {
+	case err == nil:
+		return strings.TrimSpace(string(raw)), nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("read the operator's token: %w", err)
+	}
+	token := rand.Text()
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the operator's token: %w", err)
+	}
+	return token, nil
+}
+
+// talk says a sentence as a device would, for `hark say`.
+func talk(ctx context.Context, login cli.Login, text, lang string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	return mqtt.Talk(ctx, mqtt.Login{
+		Broker: "tcp://" + login.MQTT, Device: topic.Device{Home: login.Home, ID: login.Device}, Password: login.Password,
+	}, text, lang)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hark-voice/hark/deploy/hark/cli"
+	"github.com/hark-voice/hark/functions/release"
+)
+
+// finishWithin is how long work under way may take when Hark is told to stop.
+const finishWithin = 10 * time.Second
+
+func up() *cobra.Command {
+	s := &settings{}
+	c := &cobra.Command{
+		Use: "up", Short: "Run Hark: broker, store, skills, all in one process", Args: cobra.NoArgs,
+		Long: "Run Hark until it is interrupted. Every flag is also an environment variable (HARK_MQTT, HARK_TEST_CLOCK, ...)\nand a key of the YAML file that --config names; flags win over variables, variables over the file.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := s.load(c); err != nil {
+				return err
+			}
+			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+			return run(c.Context(), s, c.OutOrStdout(), logger)
+		},
+	}
+	s.flags(c.Flags())
+	return c
+}
+
+// run is the life of `hark up`: open the house, bring the skills into service,
+// open the doors, wait, close in the order that loses nothing.
+func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (err error) {
+	h, err := newHouse(ctx, s, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.store.Close()) }()
+
+	// The insides outlive the doors: what came in is finished.
+	inside, endInside := context.WithCancel(context.WithoutCancel(ctx))
+	defer endInside()
+	var work errgroup.Group
+	work.Go(func() error { return h.invoker.Run(inside) })
+	defer func() {
+		endInside()
+		err = errors.Join(err, work.Wait(), h.processes.Close())
+	}()
+
+	if err := h.releases.Load(ctx); err != nil {
+		return err
+	}
+	if err := deployBuiltins(ctx, h.releases, out); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	demo, err := makeDemo(ctx, h.admin, h.store)
+	if err != nil {
+		return fmt.Errorf("make the demo home: %w", err)
+	}
+	return h.serve(ctx, s, func() { greet(out, h, s, demo) })
+}
+
+// serve opens the doors until ctx ends or one of them fails.
+func (h *house) serve(ctx context.Context, s *settings, ready func()) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.http)
+	if err != nil {
+		return fmt.Errorf("open --http: %w", err)
+	}
+	h.httpAddr = listener.Addr().String()
+	server := &http.Server{Handler: h.admin, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+
+	doors, ctx := errgroup.WithContext(ctx)
+	doors.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("http: %w", err)
+		}
+		return nil
+	})
+	doors.Go(func() error { return h.broker.Run(ctx) })
+	doors.Go(func() error { return h.firer.Run(ctx) })
+	doors.Go(func() error { return h.sweep(ctx) })
+	doors.Go(func() error {
+		<-ctx.Done()
+		h.closing.Store(true)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+		defer cancel()
+		h.mqtt.Drain(end)
+		if err := server.Shutdown(end); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	doors.Go(func() error {
+		select {
+		case <-h.broker.Ready():
+			if err := h.leaveAddress(s); err != nil {
+				return err
+			}
+			ready()
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	return doors.Wait()
+}
+
+// leaveAddress tells commands that are run with the same data folder where this Hark is.
+func (h *house) leaveAddress(s *settings) error {
+	path := filepath.Join(s.data, cli.AddressFile)
+	if err := os.WriteFile(path, []byte(h.httpAddr+"\n"), 0o600); err != nil {
+		return fmt.Errorf("leave the address for other commands: %w", err)
+	}
+	return nil
+}
+
+// deployBuiltins shows what is built: on a fresh machine that takes a while.
+func deployBuiltins(ctx context.Context, m *release.Manager, out io.Writer) error {
+	start := time.Now()
+	_, err := m.DeployBuiltins(ctx, release.Prebuilt(), func(skill string, s release.Step) {
+		fmt.Fprintf(out, "%5.1fs  skill %-8s %-8s %s\n", time.Since(start).Seconds(), skill, s.Name, s.Detail)
+	})
+	return err
+}

@@ -1,0 +1,77 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/release"
+	"github.com/hark-voice/hark/functions/release/bundle"
+)
+
+func (s *Server) listSkills(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.Releases.Status(r.Context())
+	if err != nil {
+		return err
+	}
+	return reply(w, append([]release.Status{}, list...))
+}
+
+// deployEvent is a line of the answer to a deployment: steps, then either the
+// version that is live or what is wrong.
+type deployEvent struct {
+	Step   string               `json:"step,omitempty"`
+	Detail string               `json:"detail,omitempty"`
+	Live   *assistant.LiveSkill `json:"live,omitempty"`
+	Error  string               `json:"error,omitempty"`
+}
+
+// deploySkill takes a packed skill folder and answers with one JSON object a
+// line as it goes. If the caller leaves before the end, nothing is deployed.
+func (s *Server) deploySkill(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out, flush := json.NewEncoder(w), http.NewResponseController(w)
+	send := func(e deployEvent) {
+		// It fails only when the caller has left, which ends the deployment anyway.
+		_ = out.Encode(e)
+		_ = flush.Flush()
+	}
+	body := http.MaxBytesReader(w, r.Body, bundle.MaxArchive)
+	live, err := s.Releases.Deploy(r.Context(), body, func(step release.Step) {
+		send(deployEvent{Step: step.Name, Detail: step.Detail})
+	})
+	if err != nil {
+		send(deployEvent{Error: err.Error()})
+		return nil
+	}
+	send(deployEvent{Live: &live})
+	return nil
+}
+
+func (s *Server) removeSkill(w http.ResponseWriter, r *http.Request) error {
+	err := s.Releases.Remove(r.Context(), r.PathValue("skill"))
+	if errors.Is(err, assistant.ErrNotFound) {
+		return &apiError{http.StatusNotFound, "no skill " + r.PathValue("skill") + " is deployed: see `hark skill list`"}
+	}
+	if err != nil {
+		return err
+	}
+	return reply(w, map[string]string{"removed": r.PathValue("skill")})
+}
+
+func (s *Server) readLogs(w http.ResponseWriter, r *http.Request) error {
+	lines, err := intParam(r, "lines", 100, 1, 10_000)
+	if err != nil {
+		return err
+	}
+	skill := r.PathValue("skill")
+	if err := assistant.CheckName(skill); err != nil {
+		return badRequest("skill: %v", err)
+	}
+	list, err := s.Logs.Logs(skill, lines)
+	if err != nil {
+		return err
+	}
+	return reply(w, list)
+}

@@ -1,0 +1,219 @@
+// Package eval holds a matcher to test vectors: a grammar and sentences with
+// the intent and slots that they must give come in, a score goes out. It must
+// not know how sentences are matched.
+package eval
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/nlu"
+)
+
+// Bounds on what is read.
+const (
+	maxGrammarBytes = 64 << 20
+	maxLineBytes    = 1 << 20
+)
+
+// Suite is a grammar with the fixtures that its sentences are run with.
+type Suite struct {
+	Lang     string
+	grammar  *nlu.Grammar
+	fixtures map[string]*nlu.Lists
+}
+
+// Options tell which sentences to run and how much to report.
+type Options struct {
+	Every       int // run each n-th line; 0 and 1: all
+	MaxFailures int // described in the report; 0: 20
+}
+
+// Report is the score of a run.
+type Report struct {
+	Lang      string    `json:"lang"`
+	Total     int       `json:"total"`
+	Passed    int       `json:"passed"`
+	Ties      int       `json:"ties"` // sentences where another outcome ranked the same
+	Truncated int       `json:"truncated"`
+	P50       int64     `json:"p50_us"`
+	P99       int64     `json:"p99_us"`
+	Max       int64     `json:"max_us"`
+	Failures  []Failure `json:"failures,omitempty"`
+
+	times []time.Duration
+}
+
+// Failure is a sentence that was not understood as expected.
+type Failure struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+	Want string `json:"want"`
+	Got  string `json:"got"`
+}
+
+// test is one line of a file of sentences.
+type test struct {
+	ID           string           `json:"id"`
+	Text         string           `json:"text"`
+	Fixture      string           `json:"fixture"`
+	Context      map[string]any   `json:"context"`
+	Intent       *string          `json:"intent"` // null: no match
+	Combination  string           `json:"combination"`
+	Slots        map[string]any   `json:"slots"`
+	SlotsAnyOf   map[string][]any `json:"slots_any_of"`
+	ContextSlots map[string]any   `json:"context_slots"`
+}
+
+// Run runs the sentences of a file, one JSON object a line, and adds them to the
+// report.
+func (s *Suite) Run(tests io.Reader, opts Options, report *Report) error {
+	lines := bufio.NewScanner(tests)
+	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
+	every := max(opts.Every, 1)
+	limit := opts.MaxFailures
+	if limit == 0 {
+		limit = 20
+	}
+	for n := 1; lines.Scan(); n++ {
+		if n%every != 0 || len(strings.TrimSpace(lines.Text())) == 0 {
+			continue
+		}
+		var t test
+		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
+			return fmt.Errorf("line %d of the sentences: %w", n, err)
+		}
+		home, known := s.fixtures[t.Fixture]
+		if !known {
+			return fmt.Errorf("line %d of the sentences: the grammar has no fixture %q", n, t.Fixture)
+		}
+		if f, ok := s.run(&t, home, report); !ok && len(report.Failures) < limit {
+			report.Failures = append(report.Failures, f)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the sentences: %w", err)
+	}
+	report.Lang = s.Lang
+	report.percentiles()
+	return nil
+}
+
+func (s *Suite) run(t *test, home *nlu.Lists, report *Report) (Failure, bool) {
+	start := time.Now() // monotonic: it meters
+	result := s.grammar.Match(t.Text, nlu.Context{Values: t.Context, Lists: home})
+	report.times = append(report.times, time.Since(start))
+	report.Total++
+	if result.Truncated {
+		report.Truncated++
+	}
+	if tied(result.Matches) {
+		report.Ties++
+	}
+	if t.passes(result.Matches) {
+		report.Passed++
+		return Failure{}, true
+	}
+	return Failure{ID: t.ID, Text: t.Text, Want: t.want(), Got: got(result.Matches)}, false
+}
+
+func (r *Report) percentiles() {
+	if len(r.times) == 0 {
+		return
+	}
+	sorted := slices.Sorted(slices.Values(r.times))
+	at := func(percent int) int64 { return sorted[(len(sorted)-1)*percent/100].Microseconds() }
+	r.P50, r.P99, r.Max = at(50), at(99), at(100)
+}
+
+// tied tells whether the choice between different outcomes was by order alone.
+func tied(matches []nlu.Match) bool {
+	for i := 1; i < len(matches) && matches[i].Rank.Ties(matches[0].Rank); i++ {
+		if matches[i].Intent != matches[0].Intent || matches[i].Group.Combination != matches[0].Group.Combination ||
+			!reflect.DeepEqual(values(matches[i].Slots), values(matches[0].Slots)) {
+			return true
+		}
+	}
+	return false
+}
+
+func values(slots map[string]assistant.Slot) map[string]any {
+	out := make(map[string]any, len(slots))
+	for name, s := range slots {
+		out[name] = s.Value
+	}
+	return out
+}
+
+func (t *test) passes(matches []nlu.Match) bool {
+	if t.Intent == nil {
+		return len(matches) == 0
+	}
+	if len(matches) == 0 || matches[0].Intent != *t.Intent {
+		return false
+	}
+	best := matches[0]
+	if t.Combination != "" && best.Group.Combination != t.Combination {
+		return false
+	}
+	wanted := t.wanted()
+	if len(best.Slots) != len(wanted) {
+		return false
+	}
+	for name, slot := range best.Slots {
+		choices, expected := wanted[name]
+		if !expected || !slices.ContainsFunc(choices, func(want any) bool { return fits(want, slot.Value) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// wanted gives the values that each slot may have.
+func (t *test) wanted() map[string][]any {
+	out := make(map[string][]any)
+	for name, v := range t.Slots {
+		out[name] = []any{v}
+	}
+	for name, v := range t.ContextSlots {
+		out[name] = []any{v}
+	}
+	maps.Copy(out, t.SlotsAnyOf)
+	return out
+}
+
+// fits compares a wanted value with the one that a slot has. Either may be
+// several, of which one is enough.
+func fits(want, have any) bool {
+	if reflect.DeepEqual(want, have) {
+		return true
+	}
+	if several, ok := want.([]any); ok {
+		return slices.ContainsFunc(several, func(v any) bool { return fits(v, have) })
+	}
+	several, ok := have.([]any)
+	return ok && slices.ContainsFunc(several, func(v any) bool { return reflect.DeepEqual(want, v) })
+}
+
+func (t *test) want() string {
+	if t.Intent == nil {
+		return "no match"
+	}
+	return fmt.Sprintf("%s/%s %v", *t.Intent, t.Combination, t.wanted())
+}
+
+func got(matches []nlu.Match) string {
+	if len(matches) == 0 {
+		return "no match"
+	}
+	m := matches[0]
+	return fmt.Sprintf("%s/%s %v by %q, first of %d", m.Intent, m.Group.Combination, values(m.Slots), m.Template.Text, len(matches))
+}

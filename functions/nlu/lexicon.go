@@ -1,0 +1,78 @@
+package nlu
+
+// lexicon finds words and phrases at a place of a folded text. A blank of a
+// phrase may be a hyphen in the text.
+type lexicon[T any] struct {
+	spaced bool // a phrase ends where a word ends
+	root   lexiconNode[T]
+}
+
+type lexiconNode[T any] struct {
+	next  map[rune]*lexiconNode[T]
+	value *T
+}
+
+func (x *lexicon[T]) add(phrase string, value T) {
+	n := &x.root
+	for _, r := range foldWord(phrase) {
+		if isHyphen(r) {
+			r = ' '
+		}
+		if n.next == nil {
+			n.next = make(map[rune]*lexiconNode[T])
+		}
+		child := n.next[r]
+		if child == nil {
+			child = &lexiconNode[T]{}
+			n.next[r] = child
+		}
+		n = child
+	}
+	n.value = &value
+}
+
+// all calls found for every phrase that begins at pos, the shortest first.
+func (x *lexicon[T]) all(runes []rune, pos int, found func(end int, value T)) {
+	n := &x.root
+	for ; pos < len(runes); pos++ {
+		r := runes[pos]
+		next := n.next[r]
+		if next == nil && isHyphen(r) {
+			next = n.next[' ']
+		}
+		if next == nil {
+			return
+		}
+		n = next
+		if n.value != nil && (!x.spaced || isWordEnd(runes, pos+1)) {
+			found(pos+1, *n.value)
+		}
+	}
+}
+
+// longest returns the longest phrase that begins at pos; end 0: none.
+func (x *lexicon[T]) longest(runes []rune, pos int) (end int, value T) {
+	x.all(runes, pos, func(e int, v T) { end, value = e, v })
+	return end, value
+}
+
+// numberTable knows the spellings of certain numbers.
+type numberTable struct{ words lexicon[float64] }
+
+func newNumberTable(spellings map[float64][]string) *numberTable {
+	t := &numberTable{}
+	for number, words := range spellings {
+		for _, w := range words {
+			if w != "" {
+				t.words.add(w, number)
+			}
+		}
+	}
+	return t
+}
+
+func (t *numberTable) numbers(runes []rune, pos int) []span {
+	var found []span
+	t.words.all(runes, pos, func(end int, number float64) { found = append(found, span{end, number}) })
+	return found
+}

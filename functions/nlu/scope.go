@@ -1,0 +1,240 @@
+package nlu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scope is what names mean to a template.
+type scope struct {
+	code     *code
+	language *language
+	words    numberReader
+	lists    map[string]List
+	rules    map[string]Template
+
+	ready   map[string]*list
+	parsed  map[string]*rule
+	opening []string // rules and lists being worked on, to see recursion
+}
+
+type rule struct {
+	from  Template
+	body  expr
+	lists bool        // it holds lists, so its body is put in place
+	sub   *subProgram // else it is run on its own
+	err   error
+}
+
+func newScope(c *code, l *language, words numberReader, lists map[string]List, rules map[string]Template) *scope {
+	return &scope{
+		code: c, language: l, words: words, lists: lists, rules: rules,
+		ready: make(map[string]*list), parsed: make(map[string]*rule),
+	}
+}
+
+// open guards against a rule or list that holds itself.
+func (s *scope) open(name string, t Template, at int) error {
+	if i := slices.Index(s.opening, name); i >= 0 {
+		path := strings.Join(append(slices.Clone(s.opening[i:]), name), " -> ")
+		return t.errorAt(at, "%s holds itself: %s", name, path)
+	}
+	if len(s.opening) >= maxRuleDepth {
+		return t.errorAt(at, "rules stand more than %d deep", maxRuleDepth)
+	}
+	s.opening = append(s.opening, name)
+	return nil
+}
+
+func (s *scope) close() { s.opening = s.opening[:len(s.opening)-1] }
+
+func (s *scope) rule(name string) (*rule, error) {
+	if r := s.parsed[name]; r != nil {
+		return r, r.err
+	}
+	r := &rule{from: s.rules[name]}
+	r.body, r.err = parseTemplate(r.from)
+	if r.err == nil {
+		if r.err = s.open("<"+name+">", r.from, 0); r.err == nil {
+			r.err = s.prepare(r)
+			s.close()
+		}
+	}
+	s.parsed[name] = r
+	return r, r.err
+}
+
+// prepare finds out whether the rule holds lists, through the rules that it uses.
+func (s *scope) prepare(r *rule) error {
+	var err error
+	if r.lists, err = s.holdsLists(r.body, r.from); err != nil || r.lists {
+		return err
+	}
+	b := builder{scope: s, t: r.from, from: len(s.code.nodes)}
+	entry, t, err := b.program(r.body)
+	if err != nil {
+		return err
+	}
+	r.sub = &subProgram{entry: entry, traits: t}
+	return nil
+}
+
+func (s *scope) holdsLists(e expr, t Template) (bool, error) {
+	switch e := e.(type) {
+	case exprSeq:
+		return s.anyHoldsLists(e, t)
+	case exprAlt:
+		return s.anyHoldsLists(e, t)
+	case exprPerm:
+		return s.anyHoldsLists(e, t)
+	case exprList:
+		return true, nil
+	case exprRule:
+		r, err := s.use(e, t)
+		if err != nil {
+			return false, err
+		}
+		return r.lists, nil
+	}
+	return false, nil
+}
+
+func (s *scope) anyHoldsLists(es []expr, t Template) (bool, error) {
+	any := false
+	for _, e := range es {
+		holds, err := s.holdsLists(e, t)
+		if err != nil {
+			return false, err
+		}
+		any = any || holds
+	}
+	return any, nil
+}
+
+// use finds the rule that a template names.
+func (s *scope) use(e exprRule, t Template) (*rule, error) {
+	if _, known := s.rules[e.name]; !known {
+		return nil, t.errorAt(e.at, "there is no rule <%s>", e.name)
+	}
+	if slices.Contains(s.opening, "<"+e.name+">") {
+		return nil, s.open("<"+e.name+">", t, e.at)
+	}
+	return s.rule(e.name)
+}
+
+// find returns the list that a template names, or the name of a list of the home.
+func (s *scope) find(e exprList, t Template) (*list, string, error) {
+	if e.inline != nil {
+		return &list{kind: ListRange, rng: e.inline, words: s.words}, "", nil
+	}
+	if _, known := s.lists[e.list]; known {
+		if slices.Contains(s.opening, "{"+e.list+"}") {
+			return nil, "", s.open("{"+e.list+"}", t, e.at)
+		}
+		l, err := s.list(e.list)
+		if err != nil {
+			return nil, "", err
+		}
+		if l.kind == ListHome {
+			return nil, e.list, nil
+		}
+		return l, "", nil
+	}
+	if isHomeList(e.list) {
+		return nil, e.list, nil
+	}
+	if l := s.builtin(e.list); l != nil {
+		return l, "", nil
+	}
+	return nil, "", t.errorAt(e.at, "there is no list {%s}%s", e.list, s.builtinHint())
+}
+
+func isHomeList(name string) bool { return name == "name" || name == "area" || name == "floor" }
+
+func (s *scope) builtin(name string) *list {
+	if s.language == nil {
+		return nil
+	}
+	if l := s.ready[":"+name]; l != nil {
+		return l
+	}
+	find := s.language.builtin(name)
+	if find == nil {
+		return nil
+	}
+	l := &list{kind: listBuiltin, find: find}
+	s.ready[":"+name] = l
+	return l
+}
+
+func (s *scope) builtinHint() string {
+	if s.language == nil {
+		return "; this language has no built-in lists"
+	}
+	return "; built in are {" + strings.Join(builtinNames(), "}, {") + "}"
+}
+
+func (s *scope) list(name string) (*list, error) {
+	if l := s.ready[name]; l != nil {
+		return l, nil
+	}
+	def := s.lists[name]
+	var at Template
+	if len(def.Values) > 0 {
+		at = def.Values[0].In
+	}
+	if err := s.open("{"+name+"}", at, 0); err != nil {
+		return nil, err
+	}
+	defer s.close()
+	l, err := s.compileList(name, def)
+	if err != nil {
+		return nil, err
+	}
+	s.ready[name] = l
+	return l, nil
+}
+
+func (s *scope) compileList(name string, def List) (*list, error) {
+	l := &list{kind: def.Kind, words: s.words, code: s.code}
+	switch def.Kind {
+	case ListRange:
+		rng := def.Range
+		if err := rng.check(); err != nil {
+			return nil, fmt.Errorf("list %s: %w", name, err)
+		}
+		l.rng = &rng
+	case ListValues:
+		for _, v := range def.Values {
+			if err := s.addValue(l, v); err != nil {
+				return nil, err
+			}
+		}
+	case ListWildcard, ListHome:
+	default:
+		return nil, fmt.Errorf("list %s: unknown kind %d", name, def.Kind)
+	}
+	return l, nil
+}
+
+func (s *scope) addValue(l *list, v Value) error {
+	e, err := parseTemplate(v.In)
+	if err != nil {
+		return err
+	}
+	b := builder{scope: s, t: v.In, from: len(s.code.nodes)}
+	entry, t, err := b.program(trimBlanks(e))
+	if err != nil {
+		return err
+	}
+	if t.empty {
+		return v.In.errorAt(0, "a list value matches the empty text")
+	}
+	out := plainValue(v.Out)
+	if out == nil && isPlain(e) {
+		out = plainText(v.In.Text)
+	}
+	l.add(listValue{subProgram: subProgram{entry: entry, traits: t}, out: out, context: v.Context})
+	return nil
+}

@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/hark-voice/hark/functions/assistant"
+)
+
+func (b *batch) setSchedule(sc *assistant.Schedule) {
+	due := sc.Due.UnixMilli()
+	b.add(`INSERT INTO schedules (home, skill, id, due, ready, owner, doc) VALUES (?1, ?2, ?3, ?4, ?4, NULL, ?5)
+		ON CONFLICT DO UPDATE SET due = ?4, ready = ?4, owner = NULL, doc = ?5`,
+		sc.Home, sc.Skill, sc.ID, due, b.document(sc))
+}
+
+func (b *batch) removeSchedule(key assistant.ScheduleKey) {
+	b.add(`DELETE FROM schedules WHERE home = ? AND skill = ? AND id = ?`, key.Home, key.Skill, key.ID)
+}
+
+// ClaimDue returns schedules due by now that nobody holds a lease on, at most
+// limit, earliest first, and gives owner the lease until now+lease. The lease is
+// over at that very millisecond.
+func (s *Store) ClaimDue(
+	ctx context.Context, now time.Time, owner string, lease time.Duration, limit int,
+) ([]assistant.Schedule, error) {
+	if limit < 1 {
+		return nil, nil
+	}
+	var claimed []assistant.Schedule
+	err := s.writer.do(ctx, write{what: "claim due schedules", apply: func(ctx context.Context, t *tx) (err error) {
+		claimed, err = claim(ctx, t, now, owner, now.Add(lease), limit)
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+func claim(
+	ctx context.Context, t *tx, now time.Time, owner string, until time.Time, limit int,
+) (due []assistant.Schedule, err error) {
+	err = t.each(ctx, `SELECT doc FROM schedules WHERE ready <= ? ORDER BY due, home, skill, id LIMIT ?`,
+		[]any{now.UnixMilli(), limit},
+		func(rows *sql.Rows) error {
+			sc, err := scanDocument[assistant.Schedule](rows)
+			due = append(due, sc)
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	for _, sc := range due {
+		if _, err := t.exec(ctx, `UPDATE schedules SET ready = ?, owner = ? WHERE home = ? AND skill = ? AND id = ?`,
+			until.UnixMilli(), owner, sc.Home, sc.Skill, sc.ID); err != nil {
+			return nil, err
+		}
+	}
+	return due, nil
+}
+
+// NextDue returns when the earliest schedule can next be claimed: its due
+// time, or the end of its lease if that is later. ErrNotFound: there is none.
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+	var ms int64
+	err := s.reads.row(ctx, `SELECT ready FROM schedules ORDER BY ready LIMIT 1`, nil, &ms)
+	if err != nil {
+		return time.Time{}, failed("look for the next schedule", err)
+	}
+	return time.UnixMilli(ms).UTC(), nil
+}
+
+// Schedules lists the schedules of a home, of all homes for "", by due time.
+func (s *Store) Schedules(ctx context.Context, home string) ([]assistant.Schedule, error) {
+	query, args := `SELECT doc FROM schedules WHERE home = ? ORDER BY due, home, skill, id`, []any{home}
+	if home == "" {
+		query, args = `SELECT doc FROM schedules ORDER BY due, home, skill, id`, nil
+	}
+	list, err := documents[assistant.Schedule](ctx, s.reads, query, args...)
+	if err != nil {
+		return nil, failed(fmt.Sprintf("list the schedules of %q", home), err)
+	}
+	return list, nil
+}

@@ -1,0 +1,268 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// applicationID is in the header of every file of ours ("Hark" in ASCII).
+const applicationID = 0x4861726b
+
+// migration moves a store from the schema version that is its index to the next.
+type migration string
+
+// schema is how a store came to be what it is. A step that was released is
+// never edited: a change of the schema is a new step.
+func schema() []migration { return []migration{schema1} }
+
+// Values of the domain are JSON documents, beside the columns that are searched
+// by. Times are Unix milliseconds, durations milliseconds or nanoseconds as
+// their names say.
+const schema1 migration = `
+CREATE TABLE turns (
+	seq      INTEGER PRIMARY KEY,
+	id       TEXT NOT NULL UNIQUE,
+	received INTEGER NOT NULL,
+	doc      TEXT NOT NULL
+);
+CREATE INDEX turns_received ON turns (received);
+
+CREATE TABLE invocations (
+	received   INTEGER NOT NULL, -- of the turn: usage is asked for by time
+	turn       TEXT NOT NULL,
+	n          INTEGER NOT NULL, -- place in the turn: a call that is repeated keeps its id
+	id         TEXT NOT NULL,
+	home       TEXT NOT NULL,
+	skill      TEXT NOT NULL,
+	version    TEXT NOT NULL,
+	outcome    TEXT NOT NULL,
+	cold       INTEGER NOT NULL,
+	wall_ms    INTEGER NOT NULL,
+	cpu_ns     INTEGER NOT NULL,
+	memory_mib INTEGER NOT NULL,
+	micro_cu   INTEGER NOT NULL,
+	PRIMARY KEY (received, turn, n)
+) WITHOUT ROWID;
+
+CREATE TABLE states (
+	home     TEXT NOT NULL,
+	skill    TEXT NOT NULL,
+	scope    TEXT NOT NULL,
+	revision INTEGER NOT NULL,
+	value    TEXT,
+	PRIMARY KEY (home, skill, scope)
+);
+
+CREATE TABLE schedules (
+	home  TEXT NOT NULL,
+	skill TEXT NOT NULL,
+	id    TEXT NOT NULL,
+	due   INTEGER NOT NULL,
+	ready INTEGER NOT NULL, -- when it can be claimed: due, or the end of its lease
+	owner TEXT,             -- of the lease
+	doc   TEXT NOT NULL,
+	PRIMARY KEY (home, skill, id)
+);
+CREATE INDEX schedules_ready ON schedules (ready);
+
+CREATE TABLE outbox (
+	seq     INTEGER PRIMARY KEY, -- the order in which messages are owed
+	id      TEXT NOT NULL UNIQUE,
+	home    TEXT NOT NULL,
+	device  TEXT NOT NULL,
+	expires INTEGER,
+	doc     TEXT NOT NULL
+);
+CREATE INDEX outbox_device ON outbox (home, device, seq);
+CREATE INDEX outbox_expires ON outbox (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE homes (
+	id  TEXT PRIMARY KEY NOT NULL,
+	doc TEXT NOT NULL
+);
+CREATE TABLE devices (
+	home TEXT NOT NULL,
+	id   TEXT NOT NULL,
+	doc  TEXT NOT NULL,
+	PRIMARY KEY (home, id)
+);
+
+CREATE TABLE versions (
+	skill     TEXT NOT NULL,
+	id        TEXT NOT NULL,
+	created   INTEGER NOT NULL,
+	source    TEXT NOT NULL,
+	artifact  TEXT NOT NULL,
+	manifest  BLOB,
+	sentences TEXT NOT NULL, -- a JSON object: language to base64 of the file
+	PRIMARY KEY (skill, id)
+);
+CREATE TABLE live (
+	skill   TEXT PRIMARY KEY NOT NULL,
+	version TEXT NOT NULL,
+	since   INTEGER NOT NULL
+);
+
+CREATE TABLE artifacts (
+	hash   TEXT PRIMARY KEY NOT NULL,
+	upload INTEGER NOT NULL UNIQUE,
+	size   INTEGER NOT NULL
+);
+CREATE TABLE chunks (
+	upload INTEGER NOT NULL,
+	n      INTEGER NOT NULL,
+	data   BLOB NOT NULL,
+	PRIMARY KEY (upload, n)
+);
+
+CREATE TABLE credentials (
+	home    TEXT NOT NULL,
+	device  TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	hash    BLOB NOT NULL,
+	expires INTEGER,
+	PRIMARY KEY (home, device, id)
+);
+
+CREATE TABLE pings (n INTEGER NOT NULL, pad BLOB);
+INSERT INTO pings (n) VALUES (0);
+`
+
+// checkFile makes the database file, or refuses one that is not SQLite's. It
+// must run before SQLite opens the file: closing a file frees the locks that
+// the process holds on it.
+func checkFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the path
+	if err != nil {
+		return err
+	}
+	header := make([]byte, 16)
+	n, err := io.ReadFull(f, header)
+	if closeErr := f.Close(); closeErr != nil {
+		return closeErr
+	}
+	if errors.Is(err, io.EOF) { // empty: ours to fill
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if !bytes.Equal(header[:n], []byte("SQLite format 3\x00")) {
+		return errors.New("the file is not a Hark store: move it away, or use another data folder")
+	}
+	return nil
+}
+
+// fresh is the version of a file in which there is nothing yet.
+const fresh = -1
+
+// inspect returns the schema version of the file, or refuses it. It changes
+// nothing, for the file may be somebody else's.
+func inspect(ctx context.Context, path string, known int) (version int, err error) {
+	if err := checkFile(path); err != nil {
+		return 0, err
+	}
+	db, err := openDB(path, 1, "busy_timeout(250)", "query_only(1)")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var app, tables int
+	for _, q := range []struct {
+		query string
+		dest  *int
+	}{
+		{"PRAGMA application_id", &app},
+		{"PRAGMA user_version", &version},
+		{"SELECT COUNT(*) FROM sqlite_schema", &tables},
+	} {
+		if err := db.QueryRowContext(ctx, q.query).Scan(q.dest); err != nil {
+			return 0, fmt.Errorf("the file cannot be read; if it is damaged, restore a backup: %w", err)
+		}
+	}
+	switch {
+	case tables == 0:
+		return fresh, nil
+	case app != applicationID:
+		return 0, errors.New("the file belongs to another program: use another data folder")
+	case version > known:
+		return 0, fmt.Errorf("it was written by a newer Hark (schema version %d, this one knows %d): use that one, or restore the backup %s",
+			version, known, backupPath(path, known))
+	}
+	return version, nil
+}
+
+// migrate brings the schema up to date, step by step, each with its version in
+// one transaction. What is in the file is backed up before.
+func migrate(ctx context.Context, db *sql.DB, path string, version int, steps []migration) error {
+	if version == fresh {
+		version = 0
+	} else if version < len(steps) {
+		if err := backup(ctx, db, backupPath(path, version)); err != nil {
+			return fmt.Errorf("back up before the migration of schema version %d: %w", version, err)
+		}
+	}
+	for ; version < len(steps); version++ {
+		if err := step(ctx, db, steps[version], version+1); err != nil {
+			return fmt.Errorf("migrate to schema version %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+func step(ctx context.Context, db *sql.DB, m migration, version int) error {
+	t, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		string(m),
+		"PRAGMA application_id = " + strconv.Itoa(applicationID),
+		"PRAGMA user_version = " + strconv.Itoa(version),
+	} {
+		if _, err := t.ExecContext(ctx, statement); err != nil {
+			return errors.Join(err, t.Rollback())
+		}
+	}
+	return t.Commit()
+}
+
+func backupPath(path string, version int) string {
+	return path + ".schema" + strconv.Itoa(version) + ".bak"
+}
+
+// backup writes a copy that is whole or not there.
+func backup(ctx context.Context, db *sql.DB, to string) error {
+	part := to + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(part, nil, 0o600); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
+		return err
+	}
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, to); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(to))
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path) //nolint:gosec // the operator names the path
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,42 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/hark-voice/hark/functions/storetest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openAt opens the store of a folder and closes it with the test.
+func openAt(tb testing.TB, dir string) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), Options{Path: filepath.Join(dir, "hark.db")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store { return openAt(t, t.TempDir()) })
+}
+
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	storetest.Reopen(t,
+		func(t *testing.T) storetest.Store { return openAt(t, dir) },
+		func(t *testing.T, s storetest.Store) storetest.Store {
+			if err := s.(*Store).Close(); err != nil {
+				t.Fatal(err)
+			}
+			return openAt(t, dir)
+		})
+}

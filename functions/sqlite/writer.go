@@ -1,0 +1,320 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hark-voice/hark/functions/assistant"
+	"golang.org/x/sync/semaphore"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// write is one operation that wants to be durable.
+type write struct {
+	what  string // for errors: "commit turn 7"
+	size  int    // roughly what it holds, in bytes
+	alone bool   // it is large: nobody else's write should wait in its transaction
+	// apply runs within a transaction and possibly twice. It returns a refusal
+	// (see isRefusal) before it writes anything.
+	apply func(ctx context.Context, t *tx) error
+}
+
+// queued is a write that waits, with the place for its outcome.
+type queued struct {
+	write
+	weight    int64
+	refusal   error
+	done      chan error  // nil: nobody waits
+	abandoned atomic.Bool // who waited has left: it need not be done
+}
+
+// writer commits writes in groups, in the order of their arrival.
+type writer struct {
+	db     *sql.DB
+	wal    string // the path of the write-ahead log
+	logger *slog.Logger
+	room   *semaphore.Weighted // what may wait, in bytes
+	limit  int64
+
+	mu      sync.Mutex
+	queue   []*queued
+	running bool
+	closed  bool
+	alive   sync.WaitGroup
+
+	failing atomic.Bool // the last transaction did
+
+	tx      *tx // of the goroutine that runs; nil: to be opened
+	commits int
+}
+
+func newWriter(db *sql.DB, path string, o Options) *writer {
+	w := &writer{db: db, wal: path + "-wal", logger: o.Logger, limit: o.MaxQueued}
+	if w.logger == nil {
+		w.logger = slog.New(slog.DiscardHandler)
+	}
+	if w.limit == 0 {
+		w.limit = DefaultMaxQueued
+	}
+	w.room = semaphore.NewWeighted(w.limit)
+	return w
+}
+
+// do returns when the write is durable, refused or failed. When ctx ends first,
+// the write may still be done or not.
+func (w *writer) do(ctx context.Context, wr write) error {
+	q := &queued{write: wr, done: make(chan error, 1)}
+	if err := w.enqueue(ctx, q); err != nil {
+		return err
+	}
+	select {
+	case err := <-q.done:
+		return err
+	case <-ctx.Done():
+		q.abandoned.Store(true)
+		return fmt.Errorf("%s: %w", wr.what, ctx.Err())
+	}
+}
+
+// later queues the write and does not wait for it.
+func (w *writer) later(ctx context.Context, wr write) error {
+	return w.enqueue(ctx, &queued{write: wr})
+}
+
+// flush returns when all that was queued before it is committed.
+func (w *writer) flush(ctx context.Context) error {
+	w.mu.Lock()
+	idle := !w.running
+	w.mu.Unlock()
+	if idle {
+		return nil
+	}
+	return w.do(ctx, write{what: "wait for earlier writes", apply: func(context.Context, *tx) error { return nil }})
+}
+
+func (w *writer) enqueue(ctx context.Context, q *queued) error {
+	const overhead = 512 // of a queued write, whatever it holds
+	q.weight = min(int64(q.size)+overhead, w.limit)
+	if err := w.room.Acquire(ctx, q.weight); err != nil {
+		return fmt.Errorf("%s: the write queue is full: %w", q.what, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		w.room.Release(q.weight)
+		return fmt.Errorf("%s: %w: it is closed", q.what, assistant.ErrStoreAway)
+	}
+	w.queue = append(w.queue, q)
+	if !w.running {
+		w.running = true
+		w.alive.Go(w.run)
+	}
+	return nil
+}
+
+// run writes until nothing is queued.
+func (w *writer) run() {
+	ctx := context.Background()
+	for {
+		group := w.take()
+		if group == nil {
+			return
+		}
+		w.commit(ctx, group)
+		w.boundLog(ctx)
+	}
+}
+
+// take returns all that is queued, up to a write that goes alone.
+func (w *writer) take() []*queued {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.queue) == 0 {
+		w.running = false
+		return nil
+	}
+	n := 1
+	if !w.queue[0].alone {
+		for n < len(w.queue) && !w.queue[n].alone {
+			n++
+		}
+	}
+	group := w.queue[:n:n]
+	if w.queue = w.queue[n:]; len(w.queue) == 0 {
+		w.queue = nil // the group's memory is not to be written over
+	}
+	return group
+}
+
+// commit gives every write of the group its outcome.
+func (w *writer) commit(ctx context.Context, group []*queued) {
+	err := w.transact(ctx, group)
+	w.note(err)
+	if len(group) > 1 && breaksRule(err) {
+		// One of them cannot be stored at all. Alone, it fails alone.
+		for _, q := range group {
+			w.finish(q, w.transact(ctx, []*queued{q}))
+		}
+		return
+	}
+	for _, q := range group {
+		w.finish(q, err)
+	}
+}
+
+// note tells the operator when the store goes away and when it is back; in
+// between, every caller is told.
+func (w *writer) note(err error) {
+	failing := err != nil && !breaksRule(err)
+	switch before := w.failing.Swap(failing); {
+	case failing && !before:
+		w.logger.Warn("the store cannot be written; every new write tries again", "error", err)
+	case before && !failing:
+		w.logger.Info("the store can be written again")
+	}
+}
+
+func (w *writer) finish(q *queued, err error) {
+	w.room.Release(q.weight)
+	switch {
+	case err == nil:
+		err = q.refusal
+	case breaksRule(err):
+	default:
+		err = fmt.Errorf("%w: %w", assistant.ErrStoreAway, err)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", q.what, err)
+	}
+	if q.done != nil {
+		q.done <- err
+	} else if err != nil {
+		w.logger.Debug("a write that nobody waits for was lost", "error", err)
+	}
+}
+
+// transact applies the group in one transaction. An error means that nothing of
+// it is stored, or, when the disk failed at the very end, that it is not known.
+func (w *writer) transact(ctx context.Context, group []*queued) error {
+	t, err := w.begin(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range group {
+		if q.abandoned.Load() {
+			continue
+		}
+		q.refusal = nil
+		if err := q.apply(ctx, t); isRefusal(err) {
+			q.refusal = err
+		} else if err != nil {
+			w.rollback(ctx)
+			return err
+		}
+	}
+	if _, err := t.exec(ctx, "COMMIT"); err != nil {
+		w.rollback(ctx)
+		return err
+	}
+	return nil
+}
+
+// begin opens the connection if there is none, and a transaction on it.
+func (w *writer) begin(ctx context.Context) (*tx, error) {
+	if w.tx == nil {
+		conn, err := w.db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.tx = &tx{conn: conn, stmts: make(map[string]*sql.Stmt)}
+	}
+	if _, err := w.tx.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		w.discard()
+		return nil, err
+	}
+	return w.tx, nil
+}
+
+// rollback undoes a transaction. SQLite may have done so itself after a failure
+// of the disk; a connection of which that is not certain is not used again.
+func (w *writer) rollback(ctx context.Context) {
+	if _, err := w.tx.exec(ctx, "ROLLBACK"); err != nil {
+		w.discard()
+	}
+}
+
+func (w *writer) discard() {
+	for _, st := range w.tx.stmts {
+		_ = st.Close()
+	}
+	// ErrBadConn tells the pool to close the connection instead of keeping it.
+	_ = w.tx.conn.Raw(func(any) error { return sqldriver.ErrBadConn })
+	w.tx = nil
+}
+
+// boundLog keeps the write-ahead log from growing without end. SQLite starts it
+// anew by itself, but only at a moment when nobody reads from it; if there was
+// none for long, such a moment is made.
+func (w *writer) boundLog(ctx context.Context) {
+	const (
+		every = 64 // groups
+		bound = 16 << 20
+	)
+	w.commits++
+	if w.commits%every != 0 || w.tx == nil {
+		return
+	}
+	if info, err := os.Stat(w.wal); err != nil || info.Size() < bound {
+		return
+	}
+	// A reader that does not end within the busy timeout puts it off.
+	var busy, pages, moved int
+	if err := w.tx.row(ctx, "PRAGMA wal_checkpoint(RESTART)", nil, &busy, &pages, &moved); err != nil {
+		w.logger.Warn("the write-ahead log cannot be folded into the store", "error", err)
+	}
+}
+
+// close waits for what is queued.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.alive.Wait()
+	if w.tx != nil {
+		for _, st := range w.tx.stmts {
+			_ = st.Close()
+		}
+		_ = w.tx.conn.Close() // back to the pool, which is closed next
+		w.tx = nil
+	}
+	return w.db.Close()
+}
+
+// isRefusal tells whether a write was turned down by the store's contract,
+// which concerns nobody else in its transaction.
+func isRefusal(err error) bool {
+	return errors.Is(err, assistant.ErrDuplicate) || errors.Is(err, assistant.ErrConflict) ||
+		errors.Is(err, assistant.ErrGone) || errors.Is(err, assistant.ErrNotFound)
+}
+
+// breaksRule tells whether SQLite will never take a write, in contrast to a
+// disk that may be better the next time.
+func breaksRule(err error) bool {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
+		return true
+	}
+	return false
+}

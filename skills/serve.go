@@ -1,0 +1,146 @@
+package skills
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+	_ "time/tzdata" // a skill's machine may have no time zones
+
+	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	listenVar  = "HARK_SKILL_LISTEN"
+	maxRequest = 4 << 20         // bytes; Hark sends far less
+	grace      = 8 * time.Second // for calls in flight when asked to stop; Hark kills after 10 s
+)
+
+// Serve is the whole main function of a skill: it serves Hark until Hark hangs
+// up or asks it to stop (SIGTERM), and does not return. Started by hand it
+// explains how to deploy the skill and exits with status 2.
+func Serve(s Skill) {
+	os.Exit(serve(s, os.Getenv(listenVar), os.Stderr)) //nolint:forbidigo // it is the whole of main
+}
+
+func serve(s Skill, where string, stderr io.Writer) int {
+	if where == "" {
+		fmt.Fprintf(stderr, `This is a skill: Hark starts it when somebody calls for it.
+Deploy its folder to a running Hark, and then talk to it:
+
+	hark skill deploy FOLDER
+	hark say "..."
+
+(%s, which says where to serve, is not set.)
+`, listenVar)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	l, err := listen(ctx, where)
+	if err == nil {
+		err = Run(ctx, s, l)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "serve the skill: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// Run serves the skill on a listener until the context ends, or, for the single
+// connection that Hark hands down, until it closes. [Serve] calls it; a test or
+// a program with a main of its own may.
+func Run(ctx context.Context, s Skill, l net.Listener) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	if s.Files == nil {
+		s.Files = os.DirFS(".")
+	}
+	srv := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest))
+	assistantv1.RegisterSkillServer(srv, &server{skill: s, texts: newTexts(s.Files)})
+	alive := health.NewServer() // SERVING from the start
+	alive.SetServingStatus(assistantv1.Skill_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(srv, alive)
+
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	select {
+	case err := <-ended:
+		srv.Stop()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		return err
+	case <-ctx.Done():
+		force := time.AfterFunc(grace, srv.Stop)
+		defer force.Stop()
+		alive.Shutdown()
+		srv.GracefulStop()
+		return <-ended // nil after a stop
+	}
+}
+
+// server is the wire's end: one request to one handler.
+type server struct {
+	assistantv1.UnimplementedSkillServer
+
+	skill Skill
+	texts *texts
+}
+
+// Invoke answers one request. A handler's panic is its error; the process goes on.
+func (s *server) Invoke(ctx context.Context, req *assistantv1.InvokeRequest) (resp *assistantv1.InvokeResponse, err error) {
+	call, err := newCall(req, s.texts, s.skill.Log)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			call.Log.Error("a handler panicked", "panic", p, "stack", string(debug.Stack()))
+			resp, err = nil, status.Errorf(codes.Internal, "a handler panicked: %v", p)
+		}
+	}()
+	handler, err := s.route(req)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	resp, err = call.answer(ctx, handler)
+	if err != nil {
+		return nil, status.Error(codes.Unknown, err.Error())
+	}
+	return resp, nil
+}
+
+func (s *server) route(req *assistantv1.InvokeRequest) (Handler, error) {
+	switch r := req.GetRequest().(type) {
+	case *assistantv1.InvokeRequest_Intent:
+		return s.skill.intent(r.Intent.GetName())
+	case *assistantv1.InvokeRequest_Event:
+		if r.Event.GetSchedule() == nil {
+			return nil, fmt.Errorf("no handler for %T", r.Event.GetEvent())
+		}
+		if s.skill.Schedule == nil {
+			return nil, errors.New("a schedule is due, but skills.Skill.Schedule is not set")
+		}
+		return s.skill.Schedule, nil
+	default:
+		return nil, fmt.Errorf("no handler for %T", r)
+	}
+}

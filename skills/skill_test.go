@@ -1,0 +1,157 @@
+package skills_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/hark-voice/hark/skills"
+	"github.com/hark-voice/hark/skills/skilltest"
+)
+
+// folder is a skill's folder with the given intents and answers.
+func folder(intents, answers string) fstest.MapFS {
+	return fstest.MapFS{
+		"skill.yaml":        {Data: []byte("state: home\ntriggers: {intents: [" + intents + "]}")},
+		"sentences/en.yaml": {Data: []byte("answers:\n" + answers)},
+	}
+}
+
+// one is a skill with a single intent, Do.
+func one(h skills.Handler, answers string) skills.Skill {
+	return skills.Skill{Intents: skills.Intents{"Do": h}, Files: folder("Do", answers)}
+}
+
+// What a handler can do wrong fails the call with an error that says what.
+func TestFaultsFailTheCall(t *testing.T) {
+	type handler = func(call *skills.Call) (*skills.Answer, error)
+	for _, test := range []struct {
+		name string
+		do   handler
+		want string
+		code codes.Code
+	}{
+		{"error", func(*skills.Call) (*skills.Answer, error) { return nil, errors.New("no luck") }, "no luck", codes.Unknown},
+		{"nothing", func(*skills.Call) (*skills.Answer, error) { return nil, nil }, "&skills.Answer{}", codes.Unknown},
+		{"panic", func(*skills.Call) (*skills.Answer, error) { panic("oh no") }, "oh no", codes.Internal},
+		{"unknown answer", func(c *skills.Call) (*skills.Answer, error) { return c.Say("nosuch", nil), nil }, `no answer "nosuch"`, codes.Unknown},
+		{"missing field", func(c *skills.Call) (*skills.Answer, error) { return c.Say("name", skills.Data{}), nil }, `"Name"`, codes.Unknown},
+		{"endless text", func(c *skills.Call) (*skills.Answer, error) { return c.Say("endless", make([]int, 1e6)), nil }, "longer than", codes.Unknown},
+		{"long speech", func(*skills.Call) (*skills.Answer, error) { return skills.Speak(strings.Repeat("好", 4001)), nil }, "4001 characters", codes.Unknown},
+		{"not UTF-8", func(*skills.Call) (*skills.Answer, error) { return skills.Speak("\xff"), nil }, "UTF-8", codes.Unknown},
+		{"large state", func(*skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).SetState(strings.Repeat("x", skills.MaxState)), nil
+		}, "65538 bytes", codes.Unknown},
+		{"state of no value", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).SetState(make(chan int)), nil }, "as JSON", codes.Unknown},
+		{"schedule without id", func(c *skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Schedule(skills.Schedule{At: c.Now()}), nil
+		}, "no ID", codes.Unknown},
+		{"schedule without time", func(*skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Schedule(skills.Schedule{ID: "a"}), nil
+		}, "no time", codes.Unknown},
+		{"large payload", func(c *skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Schedule(skills.Schedule{ID: "a", At: c.Now(), Payload: strings.Repeat("x", skills.MaxPayload)}), nil
+		}, "4098 bytes", codes.Unknown},
+		{"cancel nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).CancelSchedule(""), nil }, "empty", codes.Unknown},
+		{"tell nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Tell(skills.Message{}), nil }, "empty", codes.Unknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) { return test.do(call) },
+				"  name: \"{{.Name}}\"\n  endless: \"{{range .}}on and on {{end}}\"\n")
+			skill.Log = slog.New(slog.DiscardHandler)
+			_, err := skilltest.New(t, skill).Try("Do")
+			if err == nil || !strings.Contains(err.Error(), test.want) || status.Code(err) != test.code {
+				t.Errorf("error %v, want %v with %q", err, test.code, test.want)
+			}
+		})
+	}
+}
+
+// After a panic the process answers on, and the log tells where it happened.
+func TestPanicIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		if _, ok := call.Slots.Bool("panic"); ok {
+			panic("oh no")
+		}
+		return skills.Speak("well"), nil
+	}, "  none: none\n")
+	skill.Log = slog.New(slog.NewTextHandler(&log, nil))
+	st := skilltest.New(t, skill)
+	if _, err := st.Try("Do", skilltest.Slot("panic", true)); err == nil {
+		t.Error("no error")
+	}
+	if got := st.Intent("Do").Speech; got != "well" {
+		t.Errorf("said %q", got)
+	}
+	for _, want := range []string{"oh no", "skill_test.go", "invocation=invocation-1", "turn=turn-1"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q: %s", want, &log)
+		}
+	}
+}
+
+func TestUnknownIntentNamesTheKnown(t *testing.T) {
+	nop := func(context.Context, *skills.Call) (*skills.Answer, error) { return &skills.Answer{}, nil }
+	skill := skills.Skill{Intents: skills.Intents{"A": nop, "B": nop}, Files: folder("A, B", "  none: none\n")}
+	_, err := skilltest.New(t, skill).Try("C")
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), `"C": skills.Skill.Intents has A, B`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSlots(t *testing.T) {
+	slots := skills.Slots{
+		"text": {Value: "x"}, "number": {Value: 2.5}, "whole": {Value: 3.0}, "flag": {Value: true}, "huge": {Value: 1e300},
+	}
+	type result struct {
+		value any
+		ok    bool
+	}
+	is := func(value any, ok bool) result { return result{value, ok} }
+	for name, test := range map[string]struct{ got, want result }{
+		"text":             {is(slots.String("text")), is("x", true)},
+		"text of number":   {is(slots.String("number")), is("", false)},
+		"missing text":     {is(slots.String("none")), is("", false)},
+		"number":           {is(slots.Number("number")), is(2.5, true)},
+		"number of text":   {is(slots.Number("text")), is(0.0, false)},
+		"int":              {is(slots.Int("whole")), is(3, true)},
+		"int of fraction":  {is(slots.Int("number")), is(0, false)},
+		"int of huge":      {is(slots.Int("huge")), is(0, false)},
+		"bool":             {is(slots.Bool("flag")), is(true, true)},
+		"missing bool":     {is(slots.Bool("none")), is(false, false)},
+		"duration":         {is(slots.Duration("number")), is(2500*time.Millisecond, true)},
+		"duration of text": {is(slots.Duration("text")), is(time.Duration(0), false)},
+		"huge duration":    {is(slots.Duration("huge")), is(time.Duration(0), false)},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s: %v, want %v", name, test.got, test.want)
+		}
+	}
+}
+
+// State of another shape is an error, not a zero value that would be stored over it.
+func TestStateOfAnotherShape(t *testing.T) {
+	skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		if _, err := skills.State[[]string](call); err != nil {
+			return nil, err
+		}
+		return new(skills.Answer).SetState(map[string]int{"a": 1}), nil
+	}, "  none: none\n")
+	st := skilltest.New(t, skill)
+	st.Intent("Do")
+	if _, err := st.Try("Do"); err == nil || !strings.Contains(err.Error(), "read the skill's state") {
+		t.Errorf("error %v", err)
+	}
+	if got := st.State(); got != `{"a":1}` {
+		t.Errorf("state %s", got)
+	}
+}

@@ -1,0 +1,64 @@
+package skills
+
+import (
+	"math"
+	"time"
+
+	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
+)
+
+// Slots are the values taken from a sentence. Each accessor's second result
+// tells whether the slot is there and of that type; an optional part of a
+// sentence, or an intent recognized on a device, may leave any slot out.
+type Slots map[string]Slot
+
+// Slot is one value and the words that it was taken from.
+type Slot struct {
+	Value any    // a string, float64 or bool
+	Text  string // "ten" for 10
+}
+
+// String returns a slot of text, such as a name.
+func (s Slots) String(name string) (string, bool) {
+	v, ok := s[name].Value.(string)
+	return v, ok
+}
+
+// Number returns a slot of a number.
+func (s Slots) Number(name string) (float64, bool) {
+	v, ok := s[name].Value.(float64)
+	return v, ok
+}
+
+// Int returns a slot of a whole number.
+func (s Slots) Int(name string) (int, bool) {
+	v, ok := s.Number(name)
+	if !ok || v != math.Trunc(v) || math.Abs(v) > 1<<53 {
+		return 0, false
+	}
+	return int(v), true
+}
+
+// Bool returns a slot that is true or false.
+func (s Slots) Bool(name string) (bool, bool) {
+	v, ok := s[name].Value.(bool)
+	return v, ok
+}
+
+// Duration returns a slot of the list {duration}. One too long for a
+// time.Duration (292 years) is none.
+func (s Slots) Duration(name string) (time.Duration, bool) {
+	seconds, ok := s.Number(name)
+	if !ok || !(math.Abs(seconds) < math.MaxInt64/float64(time.Second)) {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
+}
+
+func newSlots(wire map[string]*assistantv1.Slot) Slots {
+	slots := make(Slots, len(wire))
+	for name, slot := range wire {
+		slots[name] = Slot{Value: slot.GetValue().AsInterface(), Text: slot.GetText()}
+	}
+	return slots
+}
