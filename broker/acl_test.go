@@ -3,11 +3,11 @@ package broker_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // What a device must not publish is acknowledged, so that it is not sent again,
@@ -161,4 +161,50 @@ func TestNoLocalAndWill(t *testing.T) {
 	}
 	_ = a.conn.Close()
 	b.wantPublish("offline")
+}
+
+// Members of a shared subscription get about equal shares, and one that is away
+// gets none.
+func TestShared(t *testing.T) {
+	h := open(t)
+	members := make(map[string]*client)
+	for _, id := range []string{"a", "b", "away"} {
+		c := connect(t, h, kitchen, 5, withID("demo/kitchen/"+id), func(pk *packets.Packet) {
+			pk.Properties.SessionExpiryInterval, pk.Properties.SessionExpiryIntervalFlag = 60, true
+		})
+		c.subscribe(1, packets.Subscription{Filter: "$share/g/hark/demo/kitchen/state", Qos: 0})
+		members[id] = c
+	}
+	_ = members["away"].conn.Close()
+	eventually(t, "away", func() bool { return h.Stats().Connections == 2 })
+	delete(members, "away")
+	const n = 50
+	got := make(chan string, n)
+	var readers sync.WaitGroup
+	for id, m := range members {
+		readers.Go(func() {
+			for {
+				if _, err := m.read(patience); err != nil {
+					return
+				}
+				got <- id
+			}
+		})
+	}
+	c := connect(t, h, kitchen, 4)
+	for i := range uint16(n) {
+		c.publish("hark/demo/kitchen/state", "x", 1, i+1)
+		c.wantPuback(i+1, 0)
+	}
+	shares := make(map[string]int)
+	for range n {
+		shares[<-got]++
+	}
+	if shares["a"] < n/10 || shares["b"] < n/10 { // less has a chance of one in 10^8
+		t.Errorf("shares: %v", shares)
+	}
+	for _, m := range members {
+		_ = m.conn.Close()
+	}
+	readers.Wait()
 }

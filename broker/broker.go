@@ -28,13 +28,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/hark-voice/hark/broker/auth"
 	"github.com/hark-voice/hark/broker/session"
 	"github.com/hark-voice/hark/broker/topic"
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+	"golang.org/x/sync/errgroup"
 )
 
 // Options of a Broker. The interfaces are required; zero values of the rest take
@@ -110,6 +109,8 @@ type Broker struct {
 	ids      idLocks
 	sessions sessions
 	counts   counts
+
+	revocations atomic.Uint64 // calls of Disconnect
 
 	started  atomic.Bool
 	ready    chan struct{} // closed once addr is listened on
@@ -255,7 +256,9 @@ func (b *Broker) unacked() int {
 // to its topic. A durable one stands in the outbox; it is settled there at the
 // first acknowledgement. One that is not durable yet goes out early: call Deliver
 // again, with durable set, when its row is committed. It is then settled at once
-// if the device has it, awaited if it was sent, and sent otherwise.
+// if the device has it, awaited if it was sent, and sent otherwise. What a device
+// has acknowledged is not sent again under the same ID: an answer that is asked
+// for once more goes out by DeliverTransient.
 func (b *Broker) Deliver(m topic.Outbound, durable bool) { b.sender.Deliver(m, durable) }
 
 // DeliverTransient sends a message that is never stored, such as the answer to a
@@ -269,6 +272,7 @@ func (b *Broker) Invalidate(d topic.Device) { b.verifier.Invalidate(d) }
 // Disconnect invalidates a device's credentials and closes its connections.
 func (b *Broker) Disconnect(d topic.Device) {
 	b.verifier.Invalidate(d)
+	b.revocations.Add(1)
 	for _, cl := range b.server.Clients.GetAll() {
 		if p := peerOf(cl); p != nil && p.device == d {
 			_ = b.server.DisconnectClient(cl, packets.ErrAdministrativeAction) // its error is the code itself

@@ -9,27 +9,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // client is an MQTT client that does what the test says, and nothing by itself.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 	v    byte
 }
 
-func dial(t *testing.T, h *house, version byte) *client {
-	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", h.addr)
+func dial(tb testing.TB, h *house, version byte) *client {
+	tb.Helper()
+	conn, err := new(net.Dialer).DialContext(tb.Context(), "tcp", h.addr)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return &client{t: t, conn: conn, r: bufio.NewReader(conn), v: version}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return &client{t: tb, conn: conn, r: bufio.NewReader(conn), v: version}
 }
 
 // connectPacket is a CONNECT of a device with a clean session.
@@ -45,11 +44,11 @@ func connectPacket(d topic.Device, version byte) packets.Packet {
 }
 
 // connect dials and connects, and expects to be let in.
-func connect(t *testing.T, h *house, d topic.Device, version byte, change ...func(*packets.Packet)) *client {
-	t.Helper()
-	c := dial(t, h, version)
+func connect(tb testing.TB, h *house, d topic.Device, version byte, change ...func(*packets.Packet)) *client {
+	tb.Helper()
+	c := dial(tb, h, version)
 	if ack := c.connect(connectPacket(d, version), change...); ack.ReasonCode != 0 {
-		t.Fatalf("%s refused: %#x", d, ack.ReasonCode)
+		tb.Fatalf("%s refused: %#x", d, ack.ReasonCode)
 	}
 	return c
 }
@@ -67,8 +66,8 @@ func withID(id string) func(*packets.Packet) {
 	return func(pk *packets.Packet) { pk.Connect.ClientIdentifier = id }
 }
 
-func encode(t *testing.T, pk packets.Packet) []byte {
-	t.Helper()
+func encode(tb testing.TB, pk packets.Packet) []byte {
+	tb.Helper()
 	var buf bytes.Buffer
 	var err error
 	switch pk.FixedHeader.Type {
@@ -92,10 +91,10 @@ func encode(t *testing.T, pk packets.Packet) []byte {
 	case packets.Disconnect:
 		err = pk.DisconnectEncode(&buf)
 	default:
-		t.Fatalf("a client sends no packet of type %d", pk.FixedHeader.Type)
+		tb.Fatalf("a client sends no packet of type %d", pk.FixedHeader.Type)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return buf.Bytes()
 }

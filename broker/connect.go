@@ -7,11 +7,10 @@ import (
 	"sync"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker/auth"
 	"github.com/hark-voice/hark/broker/topic"
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // refusal is why a client is not let in. The code is one of MQTT 5; encoded
@@ -59,6 +58,7 @@ func (p *peer) admit(cl *mqtt.Client, pk packets.Packet) *refusal {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.b.opts.ConnectTimeout)
 	defer cancel()
+	p.revocations = p.b.revocations.Load()
 	d, err := p.b.verifier.Verify(ctx, string(pk.Connect.Username), cl.ID, pk.Connect.Password)
 	switch {
 	case errors.Is(err, auth.ErrUnavailable):

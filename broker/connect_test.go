@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker"
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 func TestConnect(t *testing.T) {
@@ -276,4 +275,15 @@ func TestAddressTaken(t *testing.T) {
 	if err := b.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "listen") {
 		t.Errorf("Run: %v", err)
 	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	h := open(t, func(o *broker.Options) { o.MaxConnections = 1 })
+	connect(t, h, bedroom, 4)
+	for v, want := range map[byte]byte{4: 3, 5: packets.ErrServerBusy.Code} {
+		if ack := dial(t, h, v).connect(connectPacket(kitchen, v)); ack.ReasonCode != want {
+			t.Errorf("version %d: CONNACK %#x", v, ack.ReasonCode)
+		}
+	}
+	eventually(t, "counted", func() bool { return h.Stats().Refused["busy"] == 2 })
 }

@@ -203,22 +203,22 @@ var (
 )
 
 // open runs a broker with three devices until the test ends.
-func open(t *testing.T, change ...func(*broker.Options)) *house {
-	t.Helper()
+func open(tb testing.TB, change ...func(*broker.Options)) *house {
+	tb.Helper()
 	h := &house{clock: newClock(), credentials: &credentials{}, outbox: newOutbox(), consumer: &consumer{got: make(chan topic.Inbound, 1000)}}
 	for _, d := range []topic.Device{kitchen, bedroom, foreign} {
-		_ = h.credentials.PutCredential(t.Context(), topic.Credential{Device: d, ID: d.String(), Hash: sha256.Sum256([]byte(password))})
+		_ = h.credentials.PutCredential(tb.Context(), topic.Credential{Device: d, ID: d.String(), Hash: sha256.Sum256([]byte(password))})
 	}
 	o := broker.Options{
 		Address: "127.0.0.1:0", Consumer: h.consumer, Credentials: h.credentials, Outbox: h.outbox, Clock: h.clock,
-		Log: testLog(t), Grace: 100 * time.Millisecond,
+		Log: testLog(tb), Grace: 100 * time.Millisecond,
 	}
 	for _, f := range change {
 		f(&o)
 	}
 	b, err := broker.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -226,23 +226,24 @@ func open(t *testing.T, change ...func(*broker.Options)) *house {
 	select {
 	case <-b.Ready():
 	case err := <-ended:
-		t.Fatalf("the broker did not start: %v", err)
+		tb.Fatalf("the broker did not start: %v", err)
 	}
 	h.Broker, h.addr = b, b.Addr().String()
 	h.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := h.stop(); err != nil {
-			t.Errorf("Run: %v", err)
+			tb.Errorf("Run: %v", err)
 		}
 	})
 	return h
 }
 
-func testLog(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+func testLog(tb testing.TB) *slog.Logger {
+	tb.Helper()
+	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // eventually waits until a condition holds.

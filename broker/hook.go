@@ -3,10 +3,9 @@ package broker
 import (
 	"bytes"
 
+	"github.com/hark-voice/hark/broker/auth"
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
-
-	"github.com/hark-voice/hark/broker/auth"
 )
 
 // hook is where the library asks us. All its methods run on the read goroutine of
@@ -25,7 +24,7 @@ func (h *hook) Provides(method byte) bool {
 		mqtt.OnPacketRead, mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablish,
 		mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnClientExpired, mqtt.OnACLCheck,
 		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnPacketEncode,
-		mqtt.OnPacketProcessed, mqtt.OnWill,
+		mqtt.OnPacketProcessed, mqtt.OnWill, mqtt.OnSelectSubscribers,
 	}, method) >= 0
 }
 
@@ -159,7 +158,7 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
 		return true
 	}
 	h.b.counts.add(refusedFilter)
-	h.b.log.Info("subscription refused", "client", cl.ID, "filter", name)
+	p.complain("filter", name, "not within the device's topics")
 	return false
 }
 

@@ -2,14 +2,16 @@ package broker_test
 
 import (
 	"fmt"
+	"net"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-	"go.uber.org/goleak"
-
 	"github.com/hark-voice/hark/broker"
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
+	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -206,5 +208,35 @@ func TestConsumedProperties(t *testing.T) {
 	h.consumer.none(t)
 	if n := h.Stats().Refused["response_topic"]; n != 1 {
 		t.Errorf("%d response topics refused", n)
+	}
+}
+
+// A client whose TCP holds small writes back until the last one is acknowledged
+// (Nagle) is not made to wait for a delayed acknowledgement.
+func TestQuickAck(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: only Linux lets a server acknowledge at once")
+	}
+	h := open(t)
+	c := connect(t, h, kitchen, 4)
+	if err := c.conn.(*net.TCPConn).SetNoDelay(false); err != nil {
+		t.Fatal(err)
+	}
+	var took []time.Duration
+	for id := uint16(1); id <= 21; id++ {
+		b := encode(t, publishPacket(utterance, "hello", 1, id))
+		started := time.Now()
+		for _, part := range [][]byte{b[:2], b[2:10], b[10:]} {
+			if _, err := c.conn.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.consumer.next(t).Ack()
+		c.wantPuback(id, 0)
+		took = append(took, time.Since(started))
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 20*time.Millisecond { // delayed: 42 ms
+		t.Errorf("half of the publishes took more than %v", median)
 	}
 }

@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker"
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 var (
@@ -209,18 +208,19 @@ func TestEarly(t *testing.T) {
 	h.outbox.awaitLeft(t, 0)
 	h.Deliver(a, true)
 	c.quiet()
+	h.DeliverTransient(a) // on demand, though, it is sent again
+	c.puback(c.wantPublish("a").PacketID)
 
 	late := reply("nobody is subscribed any more")
 	h.Deliver(late, false)
-	pk := c.wantPublish(late.ID)
+	c.wantPublish(late.ID)
 	_ = c.conn.Close()
 	eventually(t, "gone", func() bool { return h.Stats().Connections == 0 })
 	h.outbox.put(late)
 	h.Deliver(late, true)
 	again := connect(t, h, kitchen, 4)
 	again.subscribe(1, replies)
-	pk = again.wantPublish(late.ID)
-	again.puback(pk.PacketID)
+	again.puback(again.wantPublish(late.ID).PacketID)
 	h.outbox.awaitLeft(t, 0)
 }
 
@@ -322,19 +322,23 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// A message that is larger than the client accepts counts as sent.
+// A message that is larger than the client or the broker accepts counts as sent,
+// and is in nobody's way.
 func TestTooLargeForClient(t *testing.T) {
 	h := open(t)
 	c := connect(t, h, kitchen, 5, func(pk *packets.Packet) { pk.Properties.MaximumPacketSize = 100 })
 	c.subscribe(1, replies)
 	large := reply("large")
 	large.Payload = make([]byte, 200)
-	h.outbox.put(large, reply("small"))
+	huge := reply("huge")
+	huge.Payload = make([]byte, 2<<20)
+	h.outbox.put(huge, large, reply("small"))
+	h.Deliver(huge, true)
 	h.Deliver(large, true)
 	h.Deliver(reply("small"), true)
 	c.puback(c.wantPublish("small").PacketID)
 	h.outbox.awaitLeft(t, 0)
-	if n := h.Stats().Undelivered; n != 1 {
+	if n := h.Stats().Undelivered; n != 2 {
 		t.Errorf("%d undelivered", n)
 	}
 }
@@ -413,4 +417,36 @@ func TestStalledClients(t *testing.T) {
 	h.consumer.next(t).Ack()
 	silent.wantPuback(1, 0)
 	eventually(t, "dropped", func() bool { s := h.Stats(); return s.Dropped["slow_client"]+s.Dropped["fan_out"] > 0 })
+}
+
+// A client that reads late, but reads, gets everything in order: what is large
+// waits in the outbox rather than in the connection.
+func TestLateReader(t *testing.T) {
+	for _, qos := range []byte{0, 1} {
+		t.Run(fmt.Sprint("QoS ", qos), func(t *testing.T) {
+			h := open(t)
+			c := connect(t, h, kitchen, 4)
+			c.subscribe(1, packets.Subscription{Filter: kitchen.Topic(topic.Reply), Qos: qos})
+			const n = 80
+			for i := range n {
+				m := reply(fmt.Sprint(i))
+				m.Payload = bytes.Repeat([]byte{byte(i)}, 100<<10)
+				h.outbox.put(m)
+				h.Deliver(m, true)
+			}
+			for i := range n {
+				pk := c.want(packets.Publish)
+				if len(pk.Payload) != 100<<10 || pk.Payload[0] != byte(i) {
+					t.Fatalf("message %d is %d bytes of %d", i, len(pk.Payload), pk.Payload[0])
+				}
+				if qos > 0 {
+					c.puback(pk.PacketID)
+				}
+			}
+			h.outbox.awaitLeft(t, 0)
+			if s := h.Stats(); s.Dropped["slow_client"] > 0 || s.Sent != n {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	}
 }

@@ -5,11 +5,10 @@ import (
 	"math"
 	"sync"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"github.com/hark-voice/hark/broker/session"
 	"github.com/hark-voice/hark/broker/topic"
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // hub marks packets that carry a message from Hark. No client id can be equal to
@@ -30,8 +29,10 @@ type peer struct {
 	line           *session.Line
 	requestID      uint16          // packet id of the SUBSCRIBE or UNSUBSCRIBE that is being processed
 	received       map[uint16]bool // QoS 2: packet ids of publishes that are not yet released
+	revocations    uint64          // Broker.revocations before the credentials were read
 	refused        bool
 	accepted       bool
+	complained     bool
 
 	leaving sync.Once
 	idLock  func() // gives the lock of the client id back; nil: not held
@@ -74,6 +75,9 @@ func (p *peer) join() {
 	p.subscribing() // a session that was resumed has subscriptions
 	p.b.sender.Subscribed(p.line)
 	p.unlock()
+	if p.b.revocations.Load() != p.revocations { // perhaps this very credential, and Disconnect may have missed us
+		_ = p.b.server.DisconnectClient(p.cl, packets.ErrAdministrativeAction) // its error is the code itself
+	}
 	p.b.log.Debug("device connected", "client", p.cl.ID, "remote", p.cl.Net.Remote, "version", p.cl.Properties.ProtocolVersion)
 }
 
@@ -100,7 +104,11 @@ func (p *peer) ended(cause error) {
 		return
 	}
 	if !p.refused {
-		p.b.counts.add(refusedMalformed)
+		reason := refusedMalformed
+		if errors.Is(cause, packets.ErrServerBusy) { // the library counts MaxConnections
+			reason = refusedBusy
+		}
+		p.b.counts.add(reason)
 		p.b.log.Debug("connection ended before it was accepted", "remote", p.sock.RemoteAddr().String(), "error", cause)
 		p.forget()
 	}
@@ -134,6 +142,9 @@ func (p *peer) subscribing() {
 
 // Send implements session.Conn.
 func (p *peer) Send(m session.Publish) (uint16, error) {
+	if len(m.Payload) > p.b.opts.MaxPacket {
+		return 0, session.ErrTooLarge // it would end each connection that it is sent on
+	}
 	if p.sock.crowded(len(m.Payload), func() { p.b.sender.Acked(p.line, 0) }) {
 		return 0, session.ErrBusy
 	}

@@ -1,14 +1,15 @@
 package broker
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"time"
-
-	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/hark-voice/hark/broker/auth"
 	"github.com/hark-voice/hark/broker/session"
 	"github.com/hark-voice/hark/broker/topic"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // maxUnreleased bounds the publishes at QoS 2 for which a client owes the PUBREL.
@@ -81,14 +82,25 @@ func (p *peer) place() bool {
 // refuse returns the reason why a publish is not accepted, as counted, or "".
 func (p *peer) refuse(pk packets.Packet, kind topic.Kind) string {
 	if why, ok := auth.MayPublish(p.device, pk.TopicName); !ok {
-		p.b.log.Info("publish refused", "client", p.cl.ID, "topic", pk.TopicName, "reason", why)
+		p.complain("topic", pk.TopicName, why)
 		return refusedTopic
 	}
-	if to := pk.Properties.ResponseTopic; kind.Consumed() && to != "" && !p.device.Within(to) {
-		p.b.log.Info("publish refused", "client", p.cl.ID, "response_topic", to, "reason", "foreign response topic")
+	if to := pk.Properties.ResponseTopic; kind.Consumed() && to != "" && !auth.MayAnswer(p.device, to) {
+		p.complain("response topic", to, "not within the device's topics")
 		return refusedResponse
 	}
 	return ""
+}
+
+// complain logs a refusal: the first of a connection is for the operator, the rest
+// would fill the log.
+func (p *peer) complain(what, name, why string) {
+	level := slog.LevelDebug
+	if !p.complained {
+		level, p.complained = slog.LevelInfo, true
+	}
+	p.b.log.Log(context.Background(), level, "refused; further refusals of this connection are only counted",
+		"client", p.cl.ID, "what", what, "name", name, "reason", why)
 }
 
 // consume gives a message to the consumer. A retained flag means nothing on a

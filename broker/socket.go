@@ -24,11 +24,11 @@ type socket struct {
 	quickAck func() // asks the kernel to acknowledge at once; may be nil
 	onFull   func()
 	work     *sync.WaitGroup // counts writers
+	peer     *peer
 
 	gone chan struct{} // closed when the connection is
 
 	mu      sync.Mutex
-	peer    *peer
 	waiting []byte
 	flying  int  // bytes that the writer holds
 	writing bool // a writer runs
@@ -60,7 +60,7 @@ func (s *socket) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	if s.flying+len(s.waiting)+len(b) > s.limit {
-		s.abort()
+		_ = s.abort() // the connection is given up
 		s.onFull()
 		return 0, errFull
 	}
@@ -89,7 +89,7 @@ func (s *socket) write() {
 		if _, err := s.Conn.Write(b); err != nil {
 			s.mu.Lock()
 			s.writing = false
-			s.abort()
+			_ = s.abort() // the connection is dead
 			s.mu.Unlock()
 			return
 		}
@@ -147,7 +147,7 @@ func (s *socket) Close() error {
 	}
 	s.closed = true
 	close(s.gone)
-	_ = s.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	_ = s.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
 	return s.SetWriteDeadline(time.Now().Add(flushTimeout))
 }
 

@@ -49,10 +49,10 @@ func inherit(number string) (net.Listener, error) {
 	}
 	f := os.NewFile(uintptr(fd), "hark")
 	conn, err := net.FileConn(f) // a duplicate
-	_ = f.Close()
-	if err != nil {
+	if err != nil {              // f stays open: it may be the Go runtime's own
 		return nil, fmt.Errorf("%s: descriptor %d is not a connected socket: %w", listenVar, fd, err)
 	}
+	_ = f.Close()
 	return newSingle(conn), nil
 }
 

@@ -10,11 +10,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/hark-voice/hark/skills"
 	"github.com/hark-voice/hark/skills/skilltest"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // folder is a skill's folder with the given intents and answers.

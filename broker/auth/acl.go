@@ -37,6 +37,12 @@ func MaySubscribe(d topic.Device, filter string) bool {
 	return d.Within(plain) && bounded(filter)
 }
 
+// MayAnswer tells whether a device may ask for an answer on a topic: any within
+// its own subtree.
+func MayAnswer(d topic.Device, name string) bool {
+	return d.Within(name) && bounded(name) && !strings.ContainsAny(name, "+#\x00")
+}
+
 func bounded(name string) bool {
 	return len(name) <= maxTopicLength && strings.Count(name, "/") < maxTopicLevels
 }

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/hark-voice/hark/broker/topic"
+import (
+	"time"
+
+	"github.com/hark-voice/hark/broker/topic"
+)
 
 // load asks for the queue's outbox to be read. Until that is done only transient
 // messages are sent, so that nothing overtakes what is older.
@@ -21,7 +25,7 @@ func (q *queue) loadLimit() (limit int, ok bool) {
 	if q.gone {
 		return 0, false
 	}
-	q.again = false
+	q.again, q.missed = false, false
 	return min(len(q.entries)+q.skipped+page, q.maxLoad()), true
 }
 
@@ -42,25 +46,36 @@ func (q *queue) loaded(rows []topic.Outbound, limit int) {
 	}
 	before := q.entries
 	q.entries, q.bytes = make([]*entry, 0, len(before)), 0
-	taken, full := q.merge(rows)
-	q.more = full || len(rows) >= limit
-	if q.more && taken == 0 && limit >= q.maxLoad() {
+	got := q.merge(rows)
+	q.skipped = got.lagging + got.unwanted
+	q.more = got.full || q.missed || len(rows) >= limit
+	q.keep(before)
+	q.full = got.full
+	if q.more && !q.full && !q.missed && got.taken == 0 && limit >= q.maxLoad() {
+		if got.lagging > 0 { // they make room as soon as the outbox has removed them
+			q.loading = true
+			time.AfterFunc(retryAfter, func() { q.s.loads.put(q) })
+			return
+		}
 		q.more = false // rows that nobody wants fill the outbox: at least what is new gets through
 	}
-	q.keep(before)
 	q.pump()
 }
 
-// merge makes entries of rows, in their order. It returns how many are new, and
-// whether there was no room for all.
-func (q *queue) merge(rows []topic.Outbound) (taken int, full bool) {
+// merged counts rows by what became of them.
+type merged struct {
+	taken    int  // became entries
+	lagging  int  // the device has them, or they expired, and the outbox will remove them
+	unwanted int  // nobody is subscribed to their topic
+	full     bool // there was no room for all
+}
+
+// merge makes entries of rows, in their order.
+func (q *queue) merge(rows []topic.Outbound) (got merged) {
 	now := q.s.opts.Clock.Now()
-	q.skipped = 0
 	for _, m := range rows {
 		if e := q.byID[m.ID]; e != nil {
-			if e.kind == early {
-				e.kind = owed
-			}
+			e.kind = owed
 			q.add(e)
 			continue
 		}
@@ -68,21 +83,22 @@ func (q *queue) merge(rows []topic.Outbound) (taken int, full bool) {
 		switch {
 		case q.s.acked.has(m.ID):
 			q.s.settled(m.ID)
-			q.skipped++
+			got.lagging++
 		case expired(m, now):
 			q.s.expired.Add(1)
 			q.s.settled(m.ID)
-			q.skipped++
+			got.lagging++
 		case !q.wanted(m.Topic):
-			q.skipped++
+			got.unwanted++
 		case !q.fits(e):
-			return taken, true
+			got.full = true
+			return got
 		default:
 			q.add(e)
-			taken++
+			got.taken++
 		}
 	}
-	return taken, false
+	return got
 }
 
 // keep adds the entries from before that no row stands for: those that were sent,

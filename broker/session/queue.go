@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -72,6 +73,8 @@ type queue struct {
 	more    bool // the outbox holds rows beyond those in entries
 	loading bool // rows are being read; what is not transient waits
 	again   bool // the subscriptions changed meanwhile
+	full    bool // a message did not fit, and none was forgotten since
+	missed  bool // a message was left to the outbox meanwhile
 }
 
 func (q *queue) deliver(m topic.Outbound, k kind) {
@@ -84,12 +87,15 @@ func (q *queue) deliver(m topic.Outbound, k kind) {
 	e := &entry{m: m, kind: k}
 	switch {
 	case k != transient && q.more:
-		return // it is read from the outbox in its turn
+		q.missed = true // it is read from the outbox in its turn
+		return
 	case !q.wanted(m.Topic):
 		q.drop(e)
 		return
 	case !q.fits(e):
-		q.more = q.more || k == owed
+		if k != transient {
+			q.more, q.missed, q.full = true, true, true
+		}
 		q.drop(e)
 		return
 	}
@@ -110,8 +116,10 @@ func (q *queue) add(e *entry) {
 	q.bytes += e.size()
 }
 
+// fits tells whether there is room for a message. One alone always has room, or it
+// would be in the way for ever.
 func (q *queue) fits(e *entry) bool {
-	return len(q.entries) < q.s.opts.MaxMessages && q.bytes+e.size() <= q.s.opts.MaxBytes
+	return len(q.entries) == 0 || len(q.entries) < q.s.opts.MaxMessages && q.bytes+e.size() <= q.s.opts.MaxBytes
 }
 
 // wanted tells whether some connection is subscribed to a topic.
@@ -122,36 +130,47 @@ func (q *queue) wanted(name string) bool {
 	})
 }
 
-// pump sends what may be sent now, in order on each connection.
+// pump sends what may be sent now, in order on each connection. It costs as much
+// as there is in flight, not as there is waiting.
 func (q *queue) pump() {
 	if q.gone {
 		return
 	}
-	q.expire()
+	p := pumping{now: q.s.opts.Clock.Now()}
 	hungry := false
 	for _, l := range q.lines {
-		if q.pumpLine(l) {
+		if q.pumpLine(l, &p) {
 			hungry = true
 		}
 	}
-	for _, e := range slices.Clone(q.entries) {
-		if e.written && !q.awaited(e) {
-			q.finish(e)
-		}
+	for _, e := range p.expired {
+		q.expire(e)
 	}
-	if q.more && hungry && !q.loading {
+	q.finishWritten(p.written)
+	if q.more && hungry && !q.loading && !q.full {
 		q.load()
 	}
 }
 
+// pumping is what a pump comes across that must wait for its end.
+type pumping struct {
+	now     time.Time
+	expired []*entry // and not yet sent
+	written []*entry // at QoS 0
+}
+
 // pumpLine sends on one connection. It returns whether the connection has room
 // for more than there was.
-func (q *queue) pumpLine(l *Line) (hungry bool) {
+func (q *queue) pumpLine(l *Line, p *pumping) (hungry bool) {
 	for _, e := range q.entries {
 		if l.held || len(l.flying) >= l.window {
 			return false
 		}
 		if _, sent := l.sent[e]; sent || q.loading && e.kind != transient {
+			continue
+		}
+		if expired(e.m, p.now) {
+			p.expired = append(p.expired, e)
 			continue
 		}
 		qos, ids, ok := l.match(e.m.Topic)
@@ -160,26 +179,36 @@ func (q *queue) pumpLine(l *Line) (hungry bool) {
 		}
 		id, err := l.conn.Send(Publish{
 			Topic: e.m.Topic, Payload: e.m.Payload, QoS: qos, Correlation: e.m.Correlation,
-			SubscriptionIDs: ids, Expiry: q.secondsLeft(e),
+			SubscriptionIDs: ids, Expiry: secondsLeft(e.m, p.now),
 		})
 		switch {
 		case errors.Is(err, ErrTooLarge): // MQTT 5, 3.1.2.11.4: as if it had been sent
 			q.s.dropped.Add(1)
-			l.sent[e] = false
-			e.written = true
-			continue
+			qos = 0
 		case err != nil:
 			return false // busy, or ending
+		default:
+			q.s.sent.Add(1)
 		}
-		q.s.sent.Add(1)
 		l.sent[e] = qos > 0
-		if qos == 0 {
-			e.written = true
-		} else {
+		if qos > 0 {
 			l.flying[id] = e
+		} else {
+			e.written = true
+			p.written = append(p.written, e)
 		}
 	}
 	return true
+}
+
+// finishWritten ends those of the entries that were written at QoS 0 and that no
+// connection will acknowledge.
+func (q *queue) finishWritten(entries []*entry) {
+	for _, e := range entries {
+		if e.written && !q.awaited(e) {
+			q.finish(e)
+		}
+	}
 }
 
 // awaited tells whether a connection has acknowledged, or may yet acknowledge, a
@@ -210,26 +239,25 @@ func (q *queue) finish(e *entry) {
 
 func (q *queue) forget(e *entry) {
 	delete(q.byID, e.m.ID)
-	q.entries = slices.DeleteFunc(q.entries, func(o *entry) bool { return o == e })
+	if i := slices.Index(q.entries, e); i >= 0 {
+		q.entries = slices.Delete(q.entries, i, i+1)
+	}
 	q.bytes -= e.size()
+	q.full = false
 	for _, l := range q.lines {
 		delete(l.sent, e)
 	}
 }
 
-// expire forgets messages that are too old to be sent.
-func (q *queue) expire() {
-	now := q.s.opts.Clock.Now()
-	for _, e := range slices.Clone(q.entries) {
-		sent := q.sentAnywhere(e)
-		if sent || !expired(e.m, now) {
-			continue
-		}
-		q.forget(e)
-		q.s.expired.Add(1)
-		if e.kind == owed {
-			q.s.settled(e.m.ID)
-		}
+// expire forgets a message that is too old to be sent, unless it was sent.
+func (q *queue) expire(e *entry) {
+	if q.byID[e.m.ID] != e || q.sentAnywhere(e) {
+		return
+	}
+	q.forget(e)
+	q.s.expired.Add(1)
+	if e.kind == owed {
+		q.s.settled(e.m.ID)
 	}
 }
 
@@ -237,12 +265,13 @@ func expired(m topic.Outbound, now time.Time) bool {
 	return !m.Expires.IsZero() && !now.Before(m.Expires)
 }
 
-func (q *queue) secondsLeft(e *entry) uint32 {
-	if e.m.Expires.IsZero() {
+// secondsLeft is the message expiry interval of MQTT 5, rounded up.
+func secondsLeft(m topic.Outbound, now time.Time) uint32 {
+	if m.Expires.IsZero() {
 		return 0
 	}
-	left := e.m.Expires.Sub(q.s.opts.Clock.Now())
-	return uint32(min(max((left+time.Second-1)/time.Second, 1), 1<<31)) //nolint:gosec // bounded
+	left := (m.Expires.Sub(now) + time.Second - 1) / time.Second
+	return uint32(min(max(left, 1), math.MaxUint32))
 }
 
 func (q *queue) subscribers() int {

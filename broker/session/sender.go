@@ -10,9 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/hark-voice/hark/broker/topic"
+	"golang.org/x/sync/errgroup"
 )
 
 // What Conn.Send may return besides any other error, which means that the
@@ -196,10 +195,15 @@ func (s *Sender) Leave(l *Line) (flying []uint16) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	flying = slices.Collect(maps.Keys(l.flying))
-	if q.remove(l) && len(q.lines) == 0 {
+	if !q.remove(l) {
+		return flying
+	}
+	if len(q.lines) == 0 {
 		q.gone = true
 		delete(s.queues, q.device)
+		return flying
 	}
+	q.finishWritten(slices.Clone(q.entries)) // nobody else may await them
 	return flying
 }
 
@@ -221,6 +225,7 @@ func (s *Sender) Subscribed(l *Line) {
 	l.q.mu.Lock()
 	defer l.q.mu.Unlock()
 	l.held = false
+	l.q.finishWritten(slices.Clone(l.q.entries)) // it may have been the one that awaited them
 	l.q.pump()
 }
 

@@ -31,10 +31,10 @@ func TestADeveloperDeploysASkillAndBreaksIt(t *testing.T) {
 		name, file, old, new string
 		says                 []string
 	}{
-		{"code that does not compile", "main.go", "func main() {", "func main() { undefined()", []string{"does not compile", "main.go:", "undefined"}},
+		{"code that does not compile", "main.go", "func main() {", "func main() { undefined();", []string{"does not compile", "main.go:", "undefined"}},
 		{"a wrong manifest", "skill.yaml", "hark: 1", "hark: 1\ncolour: red", []string{"skill.yaml:", "colour"}},
 		{"a test sentence that fails", "sentences/en.yaml", "tests:", "tests:\n  - {say: open the pod bay doors, intent: Hello}", []string{"sentences/en.yaml:", "open the pod bay doors"}},
-		{"an exit at start", "main.go", "func main() {", "func main() { panic(\"no coffee left\")", []string{"does not start", "no coffee left"}},
+		{"an exit at start", "main.go", "func main() {", "func main() { panic(\"no coffee left\");", []string{"does not start", "no coffee left"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(dir, c.file)

@@ -47,14 +47,15 @@ type Device struct {
 	mu    sync.Mutex
 	seen  map[string]int // deliveries by id
 	said  []Say          // all that was said, once each
-	heard chan struct{}  // closed and replaced with each delivery
-	count int            // messages sent, for ids
+	told  map[string]Reply
+	heard chan struct{} // closed and replaced with each delivery
+	count int           // messages sent, for ids
 }
 
 // Connect connects a device, which stays away after a lost connection.
 func Connect(t *testing.T, h *Hark, l Login) *Device {
 	t.Helper()
-	d := &Device{t: t, login: l, replies: make(chan Reply, 100_000), says: make(chan Say, 100_000), seen: map[string]int{}, heard: make(chan struct{})}
+	d := &Device{t: t, login: l, replies: make(chan Reply, 100_000), says: make(chan Say, 100_000), seen: map[string]int{}, told: map[string]Reply{}, heard: make(chan struct{})}
 	if err := d.connect(h); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +102,7 @@ func (d *Device) hear(_ paho.Client, m paho.Message) {
 	}
 	var r Reply
 	_ = json.Unmarshal(m.Payload(), &r)
+	d.told[r.ID] = r
 	d.replies <- r
 }
 
@@ -117,7 +119,8 @@ func (d *Device) await(t *testing.T, kind, what string, holds func() bool) {
 		select {
 		case <-heard:
 		case <-late:
-			t.Fatalf("%s: no %s came: %s", d.login.Username, kind, what)
+			t.Errorf("%s: no %s came: %s", d.login.Username, kind, what)
+			return
 		}
 	}
 }
@@ -127,6 +130,13 @@ func (d *Device) deliveries(id string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.seen[d.login.Topic("reply")+" "+id]
+}
+
+// answer is the reply that was delivered to an id.
+func (d *Device) answer(id string) Reply {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.told[id]
 }
 
 // Publish publishes at QoS 1 and returns when it is acknowledged.

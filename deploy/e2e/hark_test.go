@@ -316,7 +316,9 @@ func StartMosquitto(t *testing.T, h *Hark, l Login) *Mosquitto {
 	need(t, "mosquitto_sub")
 	need(t, "mosquitto_pub")
 	m := &Mosquitto{t: t, hark: h, login: l, lines: make(chan string, 1000)}
-	cmd := exec.Command("mosquitto_sub", append(m.address(), "-q", "1", "-d", "-t", "hark/"+l.Username+"/#", "-F", "GOT %t %p")...)
+	// Line by line, so that its SUBACK is seen when it comes.
+	args := append([]string{"-oL", "mosquitto_sub"}, m.address()...)
+	cmd := exec.Command("stdbuf", append(args, "-q", "1", "-d", "-t", "hark/"+l.Username+"/#", "-F", "GOT %t %p")...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

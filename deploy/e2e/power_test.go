@@ -11,7 +11,7 @@ import (
 )
 
 // The power is cut so often; `go test ./deploy/e2e -run Power -cuts 30`.
-var cuts = flag.Int("cuts", 6, "how often the power is cut in TestPowerCuts") //nolint:gochecknoglobals // a test flag
+var cuts = flag.Int("cuts", 6, "how often the power is cut in TestPowerCuts")
 
 // promise is what a device was given an acknowledgement for.
 type promise struct{ device, id, text, timer string }
@@ -54,6 +54,9 @@ func TestPowerCuts(t *testing.T) {
 		m.sayAgain()
 		m.hearAll(t)
 	}
+	if t.Failed() {
+		t.Logf("still scheduled:\n%s", h.Must("schedule", "list"))
+	}
 	books.add(h.Turns(1000))
 	books.audit(t, h, crowd)
 }
@@ -76,7 +79,7 @@ func (m *member) chatter(round int) {
 	for i := 0; ; i++ {
 		p := promise{device: m.login.Device, id: fmt.Sprintf("r%d-%d-%d", round, m.number, i), text: "add one"}
 		switch {
-		case i%20 == 3:
+		case i%40 == 3:
 			p.text, p.timer = "set a timer for 2 seconds called "+word(round, m.number, i), word(round, m.number, i)
 		case i%2 == 1:
 			p.text = "what time is it"
@@ -113,6 +116,10 @@ func (m *member) hearAll(t *testing.T) {
 	t.Helper()
 	for _, p := range m.acked {
 		m.await(t, "reply", "the reply to "+p.id, func() bool { return m.deliveries(p.id) > 0 })
+		if p.timer != "" && !strings.Contains(m.answer(p.id).Speech, "is set") {
+			t.Errorf("%q is answered %q", p.text, m.answer(p.id).Speech)
+			continue
+		}
 		if p.timer != "" {
 			m.await(t, "say", "the timer "+p.timer, func() bool { return m.rang(p.timer) > 0 })
 		}

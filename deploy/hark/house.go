@@ -76,7 +76,7 @@ func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, 
 	if err := h.wireRoad(s); err != nil {
 		return nil, err
 	}
-	token, err := operatorToken(s.data)
+	token, err := kept(s.data, cli.TokenFile)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,11 @@ func (h *house) wireRoad(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	h.firer, err = schedule.New(schedule.Options{Store: h.store, Road: h.router, Clock: h.clock, Owner: rand.Text(), Logger: h.logger})
+	owner, err := kept(s.data, "id")
+	if err != nil {
+		return err
+	}
+	h.firer, err = schedule.New(schedule.Options{Store: h.store, Road: h.router, Clock: h.clock, Owner: owner, Logger: h.logger})
 	if err != nil {
 		return err
 	}
@@ -197,21 +201,22 @@ func (h *house) sweep(ctx context.Context) error {
 	}
 }
 
-// operatorToken returns the token of this data folder, made at its first start.
-func operatorToken(data string) (string, error) {
-	path := filepath.Join(data, cli.TokenFile)
+// kept returns a random text of this data folder, made at its first start.
+func kept(data, name string) (string, error) {
+	path := filepath.Join(data, name)
 	raw, err := os.ReadFile(path) //nolint:gosec // the data folder is ours
 	switch {
 	case err == nil:
 		return strings.TrimSpace(string(raw)), nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("read the operator's token: %w", err)
+		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	token := rand.Text()
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep the operator's token: %w", err)
+	text := rand.Text()
+	// By way of another name, so that a power cut leaves no half of it.
+	if err := errors.Join(os.WriteFile(path+".new", []byte(text+"\n"), 0o600), os.Rename(path+".new", path)); err != nil {
+		return "", fmt.Errorf("keep %s: %w", path, err)
 	}
-	return token, nil
+	return text, nil
 }
 
 // talk says a sentence as a device would, for `hark say`.

@@ -15,7 +15,7 @@ import (
 )
 
 // version of this build, set by the linker for releases.
-var version = "0.1.0-dev" //nolint:gochecknoglobals // the linker sets it
+var version = "0.1.0-dev"
 
 func main() {
 	// The first signal ends everything in good order; a second one at once.

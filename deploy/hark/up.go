@@ -12,11 +12,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/hark-voice/hark/deploy/hark/cli"
 	"github.com/hark-voice/hark/functions/release"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 // finishWithin is how long work under way may take when Hark is told to stop.

@@ -41,6 +41,9 @@ type ScheduleStore interface {
 	// ClaimDue returns schedules due by now that nobody holds a lease on, at most
 	// limit, earliest first, and gives owner the lease until now+lease.
 	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]Schedule, error)
+	// ReleaseClaims ends the leases of an owner that has just started: what it
+	// claimed before, it fires no more.
+	ReleaseClaims(ctx context.Context, owner string) error
 	// NextDue returns when the earliest schedule can next be claimed: its due
 	// time, or the end of its lease if that is later. ErrNotFound: there is none.
 	NextDue(ctx context.Context) (time.Time, error)

@@ -113,13 +113,20 @@ func (f *file) parse() *yaml.Node {
 // failSyntax tells of an error of the YAML parser: "yaml: line 3: what is wrong".
 func (f *file) failSyntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	var line int
-	if _, err := fmt.Sscanf(text, "line %d:", &line); err == nil {
-		_, text, _ = strings.Cut(text, ": ")
-		f.fail(&yaml.Node{Line: line, Column: 1}, "not valid YAML: %s", text)
+	at := &yaml.Node{Column: 1}
+	if _, err := fmt.Sscanf(text, "line %d:", &at.Line); err != nil {
+		f.fail(nil, "not valid YAML: %s", text)
 		return
 	}
-	f.fail(nil, "not valid YAML: %s", text)
+	_, text, _ = strings.Cut(text, ": ")
+	inBrackets := strings.Contains(text, "expected ',' or")
+	if inBrackets {
+		text += "; within [ ] and { }, text that holds any of these needs quotes"
+	}
+	if inBrackets || strings.HasSuffix(text, "expected key") || strings.HasSuffix(text, "'-' indicator") || strings.HasSuffix(text, "node content") {
+		at.Line++ // these errors count lines from 0
+	}
+	f.fail(at, "not valid YAML: %s", text)
 }
 
 // plain refuses what could make a small file large, or deep.

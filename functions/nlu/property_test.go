@@ -20,7 +20,7 @@ func sentence(t *rapid.T, depth int) (template, text string) {
 	case 2:
 		return "{color}", rapid.SampledFrom([]string{"red", "dark red", "redder"}).Draw(t, "color")
 	case 3:
-		return "<rule>", rapid.SampledFrom([]string{"please", "on please"}).Draw(t, "rule")
+		return "<rule>", rapid.SampledFrom([]string{" please", "on please"}).Draw(t, "rule")
 	case 4:
 		inner, text := sentence(t, depth-1)
 		if rapid.Bool().Draw(t, "left out") {

@@ -287,6 +287,9 @@ func (m *matcher) valueEdges(v *view, l *list, at state) []edge {
 	if pos == len(v.runes) {
 		return nil
 	}
+	// Within a word, a blank that an optional part left at the start of a value
+	// means nothing either.
+	at.start = at.start || !isBlank(v.runes[pos])
 	var edges []edge
 	try := func(i int32) {
 		value := &l.values[i]

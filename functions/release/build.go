@@ -70,11 +70,11 @@ func (b goBuilder) writeModule(dir string) error {
 		return err
 	}
 	sums := filepath.Join(dir, "go.sum")
-	theirs, err := os.ReadFile(sums) //nolint:gosec // a copy of the skill's folder
+	theirs, err := os.ReadFile(sums)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.WriteFile(sums, append(append(theirs, '\n'), ours...), 0o600) //nolint:gosec // a copy of the skill's folder
+	return os.WriteFile(sums, append(append(theirs, '\n'), ours...), 0o600)
 }
 
 // goVersion returns the `go` line of Hark's go.mod.

@@ -55,7 +55,7 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 	if err != nil {
 		return assistant.LiveSkill{}, err
 	}
-	defer trial.Close(ctx) //nolint:errcheck // it was started for nothing else, and is killed if it does not stop
+	defer trial.Close(ctx)
 
 	progress(Step{"store", k.ID})
 	version := assistant.SkillVersion{

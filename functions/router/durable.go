@@ -24,7 +24,7 @@ func (r *Router) again(t *turn, old *assistant.Turn) *assistant.Turn {
 
 // send sends the reply of a turn once, without owing it.
 func (r *Router) send(t *turn) {
-	m := r.message(t, 0, t.Turn.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
+	m := r.message(t, 0, t.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
 	m.ID, m.Reply, m.ReplyTo = "", t.Reply, t.ReplyTo
 	r.Postman.Send(m)
 }

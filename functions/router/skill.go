@@ -32,7 +32,7 @@ func stateKey(t *turn) assistant.StateKey {
 	if t.skill.State == manifest.StateDialogue {
 		scope = "session/" + t.session.ID
 	}
-	return assistant.StateKey{Home: t.Turn.Home, Skill: t.skill.Name, Scope: scope}
+	return assistant.StateKey{Home: t.Home, Skill: t.skill.Name, Scope: scope}
 }
 
 // state reads what the turn's skill keeps, nothing for a skill without state.
@@ -50,7 +50,7 @@ func (r *Router) invoke(ctx context.Context, t *turn, state assistant.State) (*a
 		return nil, assistant.Errorf(assistant.CodeNoSkill, "the skill is not deployed any more")
 	}
 	call := &assistant.Call{
-		ID: t.ID, Turn: t.ID, Home: t.home, Device: t.device, Lang: t.lang, Now: r.Clock.Now(),
+		ID: t.ID, Turn: t.ID, Home: t.house, Device: t.speaker, Lang: t.lang, Now: r.Clock.Now(),
 		Skill: t.skill.Name, Version: t.skill.ID, Intent: t.Intent, Fired: t.fired, Text: t.Text,
 		Session: t.session.ID, NewSession: t.session.New, State: state,
 	}

@@ -15,8 +15,8 @@ type turn struct {
 	*assistant.Turn
 	asked    *assistant.Utterance // nil for a firing
 	fired    *assistant.Schedule  // nil for an utterance
-	home     assistant.Home
-	device   assistant.Device
+	house    assistant.Home
+	speaker  assistant.Device
 	lang     string
 	session  dialogue.Session
 	snapshot *catalog.Snapshot
@@ -35,8 +35,8 @@ func (r *Router) begin(u *assistant.Utterance, id string) *turn {
 			Text: u.Text, Received: u.Received, ReplyTo: u.ReplyTo,
 		},
 		asked: u, lang: u.Lang, session: dialogue.Open(u, id),
-		home:     assistant.Home{ID: u.Home},
-		device:   assistant.Device{Home: u.Home, ID: u.Device},
+		house:    assistant.Home{ID: u.Home},
+		speaker:  assistant.Device{Home: u.Home, ID: u.Device},
 		snapshot: r.Catalog.Current(), stage: time.Now(),
 	}
 	return t
@@ -80,30 +80,30 @@ func (r *Router) expired(u *assistant.Utterance) *assistant.Error {
 // locate finds the home and the device of a turn. A device without a record
 // (its credentials prove that it is one) has no room and no language of its own.
 func (r *Router) locate(ctx context.Context, t *turn) error {
-	home, err := r.Store.Home(ctx, t.Turn.Home)
+	home, err := r.Store.Home(ctx, t.Home)
 	switch {
 	case err == nil:
-		t.home = home
+		t.house = home
 	case !errors.Is(err, assistant.ErrNotFound):
 		return err
 	}
-	if t.Turn.Device == "" {
+	if t.Device == "" {
 		return nil
 	}
-	device, err := r.Store.Device(ctx, t.Turn.Home, t.Turn.Device)
+	device, err := r.Store.Device(ctx, t.Home, t.Device)
 	switch {
 	case err == nil:
-		t.device = device
+		t.speaker = device
 	case errors.Is(err, assistant.ErrNotFound):
-		t.device = assistant.Device{Home: t.Turn.Home, ID: t.Turn.Device}
+		t.speaker = assistant.Device{Home: t.Home, ID: t.Device}
 	default:
 		return err
 	}
 	if t.asked != nil && t.asked.Area != "" {
-		t.device.Area = t.asked.Area
+		t.speaker.Area = t.asked.Area
 	}
 	if t.lang == "" {
-		t.lang = t.device.Language(t.home)
+		t.lang = t.speaker.Language(t.house)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (r *Router) locate(ctx context.Context, t *turn) error {
 // message makes the n-th message that a turn owes to a device.
 func (r *Router) message(t *turn, n int, device string, kind assistant.MessageKind, created time.Time, lasts time.Duration) assistant.Message {
 	return assistant.Message{
-		ID: assistant.EffectID(t.ID, n), Home: t.Turn.Home, Device: device, Kind: kind,
+		ID: assistant.EffectID(t.ID, n), Home: t.Home, Device: device, Kind: kind,
 		Created: created, Expires: created.Add(lasts),
 	}
 }
@@ -119,7 +119,7 @@ func (r *Router) message(t *turn, n int, device string, kind assistant.MessageKi
 // withReply adds the reply to a turn and to its commit, as the first message.
 func (r *Router) withReply(t *turn, c *assistant.Commit, reply *assistant.Reply) {
 	t.Reply = reply
-	m := r.message(t, 0, t.Turn.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
+	m := r.message(t, 0, t.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
 	m.Reply, m.ReplyTo = reply, t.ReplyTo
 	c.Messages = append(c.Messages, m)
 }
@@ -150,7 +150,7 @@ func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *as
 		c.State = &assistant.StateChange{Key: stateKey(t), Base: state.Revision, Value: a.State}
 	}
 	for _, id := range a.Cancel {
-		c.Cancel = append(c.Cancel, assistant.ScheduleKey{Home: t.Turn.Home, Skill: t.skill.Name, ID: id})
+		c.Cancel = append(c.Cancel, assistant.ScheduleKey{Home: t.Home, Skill: t.skill.Name, ID: id})
 	}
 	says := a.Says
 	if t.fired != nil {
@@ -173,7 +173,7 @@ func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *as
 func (r *Router) say(t *turn, c *assistant.Commit, s assistant.DeviceSay) {
 	device, created := s.Device, r.Clock.Now()
 	if device == "" {
-		device = t.Turn.Device
+		device = t.Device
 	}
 	if t.fired != nil {
 		created = t.fired.Due

@@ -28,7 +28,7 @@ func (r *Router) understand(t *turn) *assistant.Error {
 			t.asked.Lang, strings.Join(t.snapshot.Languages(), ", "))
 	}
 	for _, lang := range langs {
-		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.device.Area}})
+		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.speaker.Area}})
 		if len(result.Matches) == 0 {
 			continue
 		}

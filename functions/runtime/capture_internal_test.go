@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -130,5 +131,22 @@ func TestObituary(t *testing.T) {
 		if len(o.lines) != c.n || o.lines[0] != c.first || o.lines[len(o.lines)-1] != c.last {
 			t.Errorf("%s: got %d lines: %q", name, len(o.lines), o.lines)
 		}
+	}
+}
+
+func TestTokenBucket(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b := tokenBucket{tokens: captureBurst, last: now}
+	if d := b.take(captureBurst, now); d != 0 {
+		t.Errorf("a burst is held back for %v", d)
+	}
+	if d := b.take(captureRate/2, now); d != 500*time.Millisecond {
+		t.Errorf("half a second's worth of bytes is held back for %v", d)
+	}
+	if d := b.take(0, now.Add(500*time.Millisecond)); d != 0 {
+		t.Errorf("after the wait it is held back for %v", d)
+	}
+	if d := b.take(captureBurst, now.Add(time.Hour)); d != 0 {
+		t.Errorf("after a rest a burst is held back for %v", d)
 	}
 }

@@ -23,7 +23,7 @@ type FileLogsOptions struct {
 }
 
 // FileLogs keeps what skills write: the newest lines of a skill in
-// <skill>.jsonl, those before in <skill>.old.jsonl, one LogLine as JSON per line.
+// <skill>.jsonl, those before in <skill>.jsonl.1, one LogLine as JSON per line.
 type FileLogs struct {
 	opts  FileLogsOptions
 	mu    sync.Mutex // guards the map
@@ -135,7 +135,7 @@ func (l *FileLogs) of(skill string) (*logFile, error) {
 }
 
 func (f *logFile) current() string { return f.path + ".jsonl" }
-func (f *logFile) old() string     { return f.path + ".old.jsonl" }
+func (f *logFile) old() string     { return f.path + ".jsonl.1" }
 
 // makeRoom opens the file, a fresh one if n more bytes do not fit.
 func (f *logFile) makeRoom(n, limit int64) error {

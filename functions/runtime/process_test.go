@@ -253,7 +253,7 @@ func TestIsolation(t *testing.T) {
 	got := seen(status)
 	for _, want := range []string{
 		"\nNoNewPrivs: 1\n", "\nMax core file size 0 0 bytes\n", "\nMax open files 1024 1024 files\n",
-		fmt.Sprintf("\nMax data size %d %d bytes\n", (100+192)<<20, (100+192)<<20), "\nfd 0 /dev/null\n",
+		fmt.Sprintf("\nMax data size %d %d bytes\n", (100+192)<<20, (100+192)<<20), "\nfd 0 /dev/null\n", "\noom_score_adj 500\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in%s", want, got)

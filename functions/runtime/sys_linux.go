@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -59,6 +60,11 @@ func limitProcess(pid int, l Limits) error {
 		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("set resource limit %d: %w", resource, err)
 		}
+	}
+	// When the machine runs out of memory, a skill goes before Hark does.
+	err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("500"), 0)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("offer it to the out-of-memory killer: %w", err)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 // Store is what the package needs of the store.
 type Store interface {
 	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]assistant.Schedule, error)
+	ReleaseClaims(ctx context.Context, owner string) error
 	NextDue(ctx context.Context) (time.Time, error)
 }
 
@@ -30,7 +31,7 @@ type Options struct {
 	Store  Store
 	Road   Road
 	Clock  assistant.Clock
-	Owner  string // names this process in leases
+	Owner  string // names this installation in leases: one process at a time, the same after a restart
 	Logger *slog.Logger
 }
 
@@ -74,6 +75,10 @@ func (f *Firer) Run(ctx context.Context) error {
 	var firing sync.WaitGroup
 	defer firing.Wait()
 	places := make(chan struct{}, atOnce)
+	// A process of this name that was killed while it fired left leases behind.
+	for err := f.Store.ReleaseClaims(ctx, f.Owner); err != nil && ctx.Err() == nil; err = f.Store.ReleaseClaims(ctx, f.Owner) {
+		f.pause(ctx, err)
+	}
 	for ctx.Err() == nil {
 		due, err := f.Store.ClaimDue(ctx, f.Clock.Now(), f.Owner, lease, atOnce)
 		if err != nil {

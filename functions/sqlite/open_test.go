@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -52,23 +53,6 @@ func TestSecondOpener(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	damaged := func(t *testing.T, path string, from int64) {
-		t.Helper()
-		s := openAt(t, filepath.Dir(path))
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteAt([]byte(strings.Repeat("damage", 4000)), from); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, c := range []struct {
 		name string
 		make func(t *testing.T, path string)
@@ -77,13 +61,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"text", text("dear diary, today nothing happened"), "not a Hark store"},
 		{"a few bytes", text("SQL"), "not a Hark store"},
 		{"another program's", foreign, "another program"},
-		{"a damaged header", func(t *testing.T, path string) { damaged(t, path, 16) }, "damaged"},
-		{"a damaged schema", func(t *testing.T, path string) { damaged(t, path, 100) }, "damaged"},
-		{"a folder", func(t *testing.T, path string) {
-			if err := os.Mkdir(path, 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}, "is a directory"},
+		{"a damaged header", damage(16), "damaged"},
+		{"a damaged schema", damage(100), "damaged"},
+		{"a folder", folder, "is a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "hark.db")
@@ -102,6 +82,37 @@ func writeFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func folder(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damage makes a store and writes over a part of it.
+func damage(from int64) func(t *testing.T, path string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		s, err := Open(t.Context(), Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte(strings.Repeat("damage", 4000)), from); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -228,10 +239,29 @@ func TestClose(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 2 {
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
+	release := hold(t, s)
+	if err := s.Settle(t.Context(), "unknown"); err != nil {
+		t.Fatal(err)
+	}
+	last := make(chan error, 1)
+	go func() { last <- s.Commit(t.Context(), crashCommit(1, 0)) }()
+	waitQueued(t, s, 2)
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	for refusing := false; !refusing; { // Close has begun
+		s.writer.mu.Lock()
+		refusing = s.writer.closed
+		s.writer.mu.Unlock()
+		runtime.Gosched()
+	}
+	release()
+	for what, result := range map[string]chan error{"what was queued": last, "Close": closed} {
+		if err := <-result; err != nil {
+			t.Fatalf("%s: %v", what, err)
 		}
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close again: %v", err)
 	}
 	for what, err := range map[string]error{
 		"Commit": s.Commit(t.Context(), crashCommit(0, 20)),

@@ -62,6 +62,15 @@ func claim(
 	return due, nil
 }
 
+// ReleaseClaims ends the leases of an owner that has just started: what it
+// claimed before, it fires no more.
+func (s *Store) ReleaseClaims(ctx context.Context, owner string) error {
+	return s.writer.do(ctx, write{what: "release claimed schedules", apply: func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, `UPDATE schedules SET ready = due, owner = NULL WHERE owner = ?`, owner)
+		return err
+	}})
+}
+
 // NextDue returns when the earliest schedule can next be claimed: its due
 // time, or the end of its lease if that is later. ErrNotFound: there is none.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {

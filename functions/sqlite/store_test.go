@@ -26,14 +26,21 @@ func openAt(tb testing.TB, dir string) *Store {
 }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store { return openAt(t, t.TempDir()) })
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return openAt(t, t.TempDir())
+	})
 }
 
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	storetest.Reopen(t,
-		func(t *testing.T) storetest.Store { return openAt(t, dir) },
+		func(t *testing.T) storetest.Store {
+			t.Helper()
+			return openAt(t, dir)
+		},
 		func(t *testing.T, s storetest.Store) storetest.Store {
+			t.Helper()
 			if err := s.(*Store).Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,8 @@ type write struct {
 	size  int    // roughly what it holds, in bytes
 	alone bool   // it is large: nobody else's write should wait in its transaction
 	// apply runs within a transaction and possibly twice. It returns a refusal
-	// (see isRefusal) before it writes anything.
+	// (see isRefusal) before it writes anything. The context is the writer's: the
+	// transaction belongs to many, so that none of them may end it.
 	apply func(ctx context.Context, t *tx) error
 }
 
@@ -133,7 +134,8 @@ func (w *writer) run() {
 	}
 }
 
-// take returns all that is queued, up to a write that goes alone.
+// take returns all that is queued, up to a write that goes alone, and not so
+// much that the first would wait long for the last.
 func (w *writer) take() []*queued {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,9 +143,10 @@ func (w *writer) take() []*queued {
 		w.running = false
 		return nil
 	}
+	const most = 1024
 	n := 1
 	if !w.queue[0].alone {
-		for n < len(w.queue) && !w.queue[n].alone {
+		for n < min(len(w.queue), most) && !w.queue[n].alone {
 			n++
 		}
 	}
@@ -298,11 +301,11 @@ func (w *writer) close() error {
 	return w.db.Close()
 }
 
-// isRefusal tells whether a write was turned down by the store's contract,
-// which concerns nobody else in its transaction.
+// isRefusal tells whether a write was turned down by the store's contract, or
+// for what it found, which concerns nobody else in its transaction.
 func isRefusal(err error) bool {
 	return errors.Is(err, assistant.ErrDuplicate) || errors.Is(err, assistant.ErrConflict) ||
-		errors.Is(err, assistant.ErrGone) || errors.Is(err, assistant.ErrNotFound)
+		errors.Is(err, assistant.ErrGone) || errors.Is(err, assistant.ErrNotFound) || errors.Is(err, errDocument)
 }
 
 // breaksRule tells whether SQLite will never take a write, in contrast to a

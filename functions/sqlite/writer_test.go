@@ -70,6 +70,7 @@ func TestGroupOutcomes(t *testing.T) {
 	gone.Fired = &assistant.Schedule{ScheduleKey: assistant.ScheduleKey{Home: "home", Skill: "count", ID: "none"}}
 	impossible := crashCommit(2, 0)
 	impossible.Messages = append(impossible.Messages, impossible.Messages[0]) // one id twice
+	another := errors.New("any other error")
 	commits := []struct {
 		c    *assistant.Commit
 		want error
@@ -77,7 +78,7 @@ func TestGroupOutcomes(t *testing.T) {
 		{crashCommit(3, 0), nil},
 		{crashCommit(0, 0), assistant.ErrDuplicate},
 		{conflict, assistant.ErrConflict},
-		{impossible, errors.ErrUnsupported}, // stands for any other
+		{impossible, another},
 		{gone, assistant.ErrGone},
 		{crashCommit(4, 0), nil},
 		{crashCommit(3, 0), assistant.ErrDuplicate},
@@ -294,7 +295,7 @@ func TestLogIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(info.Size()>>20); if info.Size() > 30<<20 {
+	if info.Size() > 30<<20 {
 		t.Errorf("the write-ahead log has %d bytes after %d commits of 64 KiB", info.Size(), commits)
 	}
 }
@@ -324,5 +325,54 @@ func overlap(ctx context.Context, s *Store, stop <-chan struct{}) error {
 			return last.Close()
 		case <-length.C:
 		}
+	}
+}
+
+// TestUnreadable: a damaged document fails who asks for it, and nobody else.
+func TestUnreadable(t *testing.T) {
+	s := openAt(t, t.TempDir())
+	if err := s.Commit(t.Context(), crashCommit(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	err := s.writer.do(t.Context(), write{what: "damage", apply: func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, `UPDATE schedules SET doc = 'damage'`)
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := hold(t, s)
+	claimed, committed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := s.ClaimDue(t.Context(), aTurn(1<<40).Received, "one", time.Minute, 10)
+		claimed <- err
+	}()
+	waitQueued(t, s, 1)
+	go func() { committed <- s.Commit(t.Context(), crashCommit(0, 1)) }()
+	waitQueued(t, s, 2)
+	release()
+	if err := <-claimed; !errors.Is(err, errDocument) || errors.Is(err, assistant.ErrStoreAway) {
+		t.Errorf("claim: %v", err)
+	}
+	if err := <-committed; err != nil {
+		t.Errorf("a commit beside it: %v", err)
+	}
+}
+
+// TestUploadTwice: of two uploads of one artifact, one is kept.
+func TestUploadTwice(t *testing.T) {
+	s := openAt(t, t.TempDir())
+	hash := sha([]byte("content"))
+	for upload := range int64(2) {
+		size, _, err := s.upload(t.Context(), "upload", upload, hash, strings.NewReader("content"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.publish(t.Context(), "publish", upload, hash, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := chunks(t, s); n != 1 {
+		t.Errorf("%d chunks are stored, want 1", n)
 	}
 }

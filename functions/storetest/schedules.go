@@ -14,7 +14,7 @@ import (
 func testClaimDue(t *testing.T, s Store) {
 	const lease = time.Minute
 	want := schedule("home", "b", 2*time.Second)
-	set(t, s, "set", schedule("home", "c", 3*time.Second), want, schedule("other", "a", time.Second),
+	set(t, s, "set", schedule("home", "0", 3*time.Second), want, schedule("other", "a", time.Second),
 		schedule("home", "z", time.Hour))
 	claim := func(what string, now time.Time, owner string, limit int, want ...string) {
 		t.Helper()
@@ -25,11 +25,11 @@ func testClaimDue(t *testing.T, s Store) {
 	claim("due at this millisecond", at(time.Second), "one", 10, "other/a")
 	claim("it is leased", at(2*time.Second-time.Millisecond), "one", 10)
 	claim("at most the limit, earliest first", at(5*time.Second), "two", 1, "home/b")
-	claim("the rest", at(5*time.Second), "one", 10, "home/c")
+	claim("the rest", at(5*time.Second), "one", 10, "home/0")
 	claim("no limit, nothing", at(lease*2), "one", 0)
 	claim("a lease that has not ended", at(time.Second+lease-time.Millisecond), "two", 10)
 	claim("a lease that ends now", at(time.Second+lease), "two", 10, "other/a")
-	claim("all leases have ended", at(10*time.Minute), "three", 10, "other/a", "home/b", "home/c")
+	claim("all leases have ended", at(10*time.Minute), "three", 10, "other/a", "home/b", "home/0")
 	claim("and were given anew", at(10*time.Minute), "one", 10)
 
 	got := must[[]assistant.Schedule](t)(s.ClaimDue(t.Context(), at(20*time.Minute), "one", lease, 2))
@@ -39,7 +39,7 @@ func testClaimDue(t *testing.T, s Store) {
 	wantSame(t, "as it was set", got[1], want)
 	// A lease is no lock: what is fired is gone, whoever holds it.
 	commit(t, s, &assistant.Commit{Turn: turn("fired", "home", 0), Fired: &got[1]})
-	claim("fired is gone", at(30*time.Minute), "one", 10, "other/a", "home/c")
+	claim("fired is gone", at(30*time.Minute), "one", 10, "other/a", "home/0")
 }
 
 // testClaimOnce has many claimers empty one queue: each schedule is theirs once.
@@ -99,6 +99,23 @@ func testNextDue(t *testing.T, s Store) {
 		t.Fatalf("claimed %v", scheduleIDs(got))
 	}
 	next("the lease that ends first", at(time.Second+time.Minute))
+}
+
+func testReleaseClaims(t *testing.T, s Store) {
+	set(t, s, "set", schedule("home", "a", 0), schedule("home", "b", 0))
+	for _, owner := range []string{"one", "two"} {
+		if got := must[[]assistant.Schedule](t)(s.ClaimDue(t.Context(), at(0), owner, time.Hour, 1)); len(got) != 1 {
+			t.Fatalf("%s claimed %v", owner, scheduleIDs(got))
+		}
+	}
+	if err := s.ReleaseClaims(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	got := must[[]assistant.Schedule](t)(s.ClaimDue(t.Context(), at(0), "one", time.Hour, 10))
+	wantSame(t, "the claims of the other owner stand", scheduleIDs(got), []string{"home/a"})
+	if err := s.ReleaseClaims(t.Context(), "nobody"); err != nil {
+		t.Errorf("an owner without claims: %v", err)
+	}
 }
 
 func testSetSchedule(t *testing.T, s Store) {

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ClaimDue", testClaimDue},
 		{"ClaimOnce", testClaimOnce},
 		{"NextDue", testNextDue},
+		{"ReleaseClaims", testReleaseClaims},
 		{"SetSchedule", testSetSchedule},
 		{"Schedules", testSchedules},
 		{"Owed", testOwed},

@@ -37,10 +37,13 @@ func main() {
 	case "env":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "status":
+		time.Sleep(20 * time.Millisecond) // until the limits are set
 		raw, _ := os.ReadFile("/proc/self/status")
 		fmt.Println(string(raw))
 		limits, _ := os.ReadFile("/proc/self/limits")
 		fmt.Println(string(limits))
+		score, _ := os.ReadFile("/proc/self/oom_score_adj")
+		fmt.Println("oom_score_adj", string(score))
 		fds, _ := os.ReadDir("/proc/self/fd")
 		for _, fd := range fds {
 			target, _ := os.Readlink("/proc/self/fd/" + fd.Name())
