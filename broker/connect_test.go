@@ -110,39 +110,39 @@ func TestTakeover(t *testing.T) {
 
 // Of many simultaneous connections with one client id, one lives, and it works.
 func TestSimultaneousConnects(t *testing.T) {
-	h := open(t)
-	clients := make([]*client, 20)
-	var wg sync.WaitGroup
-	for i := range clients {
-		clients[i] = dial(t, h, 4)
-		wg.Go(func() {
-			pk := connectPacket(kitchen, 4)
-			_, _ = clients[i].conn.Write(encode(t, pk))
+	const n = 30
+	for range 5 {
+		h := open(t)
+		var together sync.WaitGroup
+		together.Add(n)
+		h.credentials.gate = func() { together.Done(); together.Wait() }
+		clients := make([]*client, n)
+		for i := range clients {
+			clients[i] = dial(t, h, 4)
+			clients[i].send(connectPacket(kitchen, 4))
+		}
+		eventually(t, "settled at one connection", func() bool {
+			s := h.Stats()
+			return s.Accepted == n && s.Connections == 1
 		})
-	}
-	wg.Wait()
-	eventually(t, "settled at one connection", func() bool {
-		s := h.Stats()
-		return s.Accepted == 20 && s.Connections == 1
-	})
-	lives := 0
-	for _, c := range clients {
-		if pk, err := c.read(patience); err != nil || pk.FixedHeader.Type != packets.Connack {
-			t.Fatalf("CONNACK: %v", err)
-		}
-		if _, err := c.conn.Write(encode(t, packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingreq}})); err != nil {
-			continue
-		}
-		if _, err := c.read(patience); err == nil {
+		lives := 0
+		for _, c := range clients {
+			if _, err := c.conn.Write(encode(t, packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingreq}})); err != nil {
+				continue
+			}
+			c.want(packets.Connack)
+			if _, err := c.read(patience); err != nil {
+				continue
+			}
 			lives++
-			c.subscribe(1, packets.Subscription{Filter: kitchen.Topic(topic.Reply), Qos: 1})
+			c.subscribe(1, replies)
 			h.outbox.put(reply("1"))
 			h.Deliver(reply("1"), true)
 			c.wantPublish("1")
 		}
-	}
-	if lives != 1 {
-		t.Errorf("%d connections live", lives)
+		if lives != 1 {
+			t.Errorf("%d connections live", lives)
+		}
 	}
 }
 

@@ -40,9 +40,13 @@ type credentials struct {
 	byDev map[topic.Device][]topic.Credential
 	err   error
 	reads int
+	gate  func() // passed by each read
 }
 
 func (s *credentials) Credentials(_ context.Context, d topic.Device) ([]topic.Credential, error) {
+	if s.gate != nil {
+		s.gate()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hark-voice/hark/functions/admin"
@@ -66,6 +68,20 @@ func greet(out io.Writer, h *house, s *settings, demo *admin.Login) {
 		fmt.Fprintf(out, "  mosquitto_sub %s -q 1 -v -t 'hark/%s/#'\n", login, demo.Username)
 		fmt.Fprintf(out, "  mosquitto_pub %s -q 1 -t hark/%s/utterance -m '{\"id\":\"'$(date +%%s%%N)'\",\"text\":\"what time is it\"}'\n\n", login, demo.Username)
 	}
-	fmt.Fprint(out, "  hark say \"what time is it\"        hark say 设一个五秒的计时器\n\n")
+	hark := commandLine(s)
+	fmt.Fprintf(out, "  %s say \"what time is it\"\n  %s say 设一个五秒的计时器\n\n", hark, hark)
 	fmt.Fprintln(out, "READY")
+}
+
+// commandLine is how the user of this process runs hark against it.
+func commandLine(s *settings) string {
+	hark := "hark"
+	if self, err := os.Executable(); err == nil && strings.Contains(self, "go-build") {
+		hark = "go run ./deploy/hark"
+	}
+	here, err := os.Getwd()
+	if err == nil && s.data == filepath.Join(here, ".hark") {
+		return hark
+	}
+	return "HARK_DATA=" + s.data + " " + hark
 }

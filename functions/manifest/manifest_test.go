@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -30,9 +31,7 @@ func folder(changed map[string]string) fstest.MapFS {
 	files := map[string]string{
 		"skill.yaml": goodManifest, "sentences/en.yaml": goodEnglish, "sentences/zh-CN.yaml": goodChinese,
 	}
-	for name, text := range changed {
-		files[name] = text
-	}
+	maps.Copy(files, changed)
 	fsys := fstest.MapFS{}
 	for name, text := range files {
 		if text != "" {
