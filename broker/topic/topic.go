@@ -18,8 +18,13 @@ type Kind string
 
 // The topics that a device publishes and Hark consumes.
 const (
+	Hello     Kind = "hello"
 	Utterance Kind = "utterance"
 	Intent    Kind = "intent"
+	Reading   Kind = "reading"
+	State     Kind = "state"
+	Status    Kind = "status"
+	Ack       Kind = "ack"
 )
 
 // Consumed tells whether Hark takes messages of the kind in. The broker

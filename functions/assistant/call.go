@@ -23,6 +23,7 @@ type Call struct {
 	Session    string
 	NewSession bool
 	State      State
+	Entities   []Entity // that the manifest lets the skill see
 }
 
 // Answer is what a skill function gave back, checked against the contract.
@@ -33,6 +34,7 @@ type Answer struct {
 	Set        []Schedule      // schedules to set
 	Cancel     []string        // ids of schedules to cancel
 	Says       []DeviceSay
+	Commands   []Command
 	EndSession bool
 }
 
@@ -44,5 +46,5 @@ type DeviceSay struct {
 
 // HasEffects tells whether the answer changes anything but the air it is spoken into.
 func (a *Answer) HasEffects() bool {
-	return a.State != nil || len(a.Set) > 0 || len(a.Cancel) > 0 || len(a.Says) > 0
+	return a.State != nil || len(a.Set) > 0 || len(a.Cancel) > 0 || len(a.Says) > 0 || len(a.Commands) > 0
 }

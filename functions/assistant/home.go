@@ -23,6 +23,11 @@ type Device struct {
 	ID   string `json:"id"`
 	Area string `json:"area,omitempty"` // the room it stands in
 	Lang string `json:"lang,omitempty"` // BCP 47; empty: the home's
+
+	// What the device says of itself.
+	Model    string   `json:"model,omitempty"`
+	Firmware string   `json:"firmware,omitempty"`
+	Presence Presence `json:"presence,omitempty"`
 }
 
 // Language is the language that the device is spoken to in by default.

@@ -38,6 +38,8 @@ type Utterance struct {
 	Received     time.Time
 	Expires      time.Time // MQTT 5 message expiry; zero: none
 	ReplyTo      ReplyTo
+	// Direct: who sent it takes the reply from the turn; none is owed to the device.
+	Direct bool
 }
 
 // Intent is what an utterance was understood as.
@@ -94,8 +96,17 @@ type Turn struct {
 	Intent      *Intent      `json:"intent,omitempty"`
 	Reply       *Reply       `json:"reply,omitempty"`
 	ReplyTo     ReplyTo      `json:"reply_to,omitzero"`
+	Commands    []Issued     `json:"commands,omitempty"`
 	Invocations []Invocation `json:"invocations,omitempty"`
 	Trace       []Stage      `json:"trace,omitempty"`
+}
+
+// Issued is a command that a turn sent, as it is found again when the device
+// acknowledges it.
+type Issued struct {
+	ID     string `json:"id"` // of the message
+	Device string `json:"device"`
+	Command
 }
 
 // Failed returns the error that the turn ended with, nil if all was well.
