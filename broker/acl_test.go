@@ -50,7 +50,7 @@ func TestForbiddenPublish(t *testing.T) {
 			if n := h.Stats().Refused["topic"]; n != uint64(3*len(forbidden)) {
 				t.Errorf("%d refused, want %d", n, 3*len(forbidden))
 			}
-			c.publish("hark/demo/kitchen/state", "on", 1, 1)
+			c.publish("hark/demo/kitchen/note", "on", 1, 1)
 			c.wantPuback(1, 0)
 			own.wantPublish("on")
 		})
@@ -147,13 +147,13 @@ func TestRetained(t *testing.T) {
 func TestNoLocalAndWill(t *testing.T) {
 	h := open(t)
 	a := connect(t, h, kitchen, 5, func(pk *packets.Packet) {
-		pk.Connect.WillFlag, pk.Connect.WillTopic, pk.Connect.WillPayload = true, "hark/demo/kitchen/status", []byte("offline")
+		pk.Connect.WillFlag, pk.Connect.WillTopic, pk.Connect.WillPayload = true, "hark/demo/kitchen/note", []byte("offline")
 	})
 	b := connect(t, h, kitchen, 5, withID("demo/kitchen/b"))
 	for _, c := range []*client{a, b} {
 		c.subscribe(1, packets.Subscription{Filter: "hark/demo/kitchen/#", Qos: 1, NoLocal: true})
 	}
-	a.publish("hark/demo/kitchen/status", "online", 1, 1)
+	a.publish("hark/demo/kitchen/note", "online", 1, 1)
 	a.wantPuback(1, 0)
 	a.quiet()
 	if pk := b.wantPublish("online"); pk.FixedHeader.Qos != 1 {
@@ -172,7 +172,7 @@ func TestShared(t *testing.T) {
 		c := connect(t, h, kitchen, 5, withID("demo/kitchen/"+id), func(pk *packets.Packet) {
 			pk.Properties.SessionExpiryInterval, pk.Properties.SessionExpiryIntervalFlag = 60, true
 		})
-		c.subscribe(1, packets.Subscription{Filter: "$share/g/hark/demo/kitchen/state", Qos: 0})
+		c.subscribe(1, packets.Subscription{Filter: "$share/g/hark/demo/kitchen/note", Qos: 0})
 		members[id] = c
 	}
 	_ = members["away"].conn.Close()
@@ -193,7 +193,7 @@ func TestShared(t *testing.T) {
 	}
 	c := connect(t, h, kitchen, 4)
 	for i := range uint16(n) {
-		c.publish("hark/demo/kitchen/state", "x", 1, i+1)
+		c.publish("hark/demo/kitchen/note", "x", 1, i+1)
 		c.wantPuback(i+1, 0)
 	}
 	shares := make(map[string]int)

@@ -4,8 +4,8 @@
 // topic.Consumer, whose acknowledgement they get back in arrival order, and what
 // a topic.Outbox owes them. It must not know intents, turns, homes or skills.
 //
-// The MQTT library (mochi) decodes packets and keeps sessions, subscriptions,
-// retained messages and wills. What must not be lost, or must not wait, is done
+// The MQTT library (mochi) decodes packets and keeps sessions, subscriptions
+// and retained messages. What must not be lost, or must not wait, is done
 // here instead, at these seams of the library:
 //   - socket: writes never block, so that no client can stall another.
 //   - OnPacketRead: every publish of a device is taken out of the library's hands,
@@ -15,6 +15,10 @@
 //     ids that are reserved in the library's own table.
 //   - OnConnect and OnDisconnect: a lock per client id, because two simultaneous
 //     connections of one id would both live.
+//   - OnConnect, too: wills are taken out of the library's hands, see wills.
+//
+// A connection over TCP is a socket to the library. One over WebSocket is a webConn
+// above the WebSocket library above a socket, so that both have its properties.
 package broker
 
 import (
@@ -57,6 +61,13 @@ type Options struct {
 	CredentialTTL  time.Duration // see auth.Options: 5 s
 	Grace          time.Duration // for outstanding acknowledgements when Run is stopped: 3 s
 	DelayedAck     bool          // leave TCP acknowledgements to the kernel (see quickAck)
+
+	// Connected, unless nil, is called when the number of connections of a device
+	// changes, with the new number, in order for each device; that the broker stops
+	// is no change. It is called on the connection's goroutine and must not block,
+	// nor wait for the broker. A connection that takes over another counts before
+	// the other ceases to.
+	Connected func(d topic.Device, n int)
 }
 
 const (
@@ -108,14 +119,17 @@ type Broker struct {
 	sender   *session.Sender
 	ids      idLocks
 	sessions sessions
+	guests   guests
+	wills    wills
+	presence presence
 	counts   counts
-
-	revocations atomic.Uint64 // calls of Disconnect
 
 	started  atomic.Bool
 	ready    chan struct{} // closed once addr is listened on
 	addr     net.Addr
 	stopping chan struct{} // closed when no more publishes are taken in
+
+	listener atomic.Pointer[listener] // nil before Run
 }
 
 // New returns a Broker. It listens only while it runs.
@@ -133,7 +147,8 @@ func New(o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		opts: o, log: o.Log, verifier: verifier, sender: sender,
-		ready: make(chan struct{}), stopping: make(chan struct{}),
+		presence: presence{changed: o.Connected},
+		ready:    make(chan struct{}), stopping: make(chan struct{}),
 	}
 	b.server = mqtt.New(&mqtt.Options{
 		Capabilities: capabilities(o),
@@ -166,8 +181,9 @@ func capabilities(o Options) *mqtt.Capabilities {
 }
 
 // Run listens and serves until ctx ends. Then it stops accepting, waits for
-// outstanding acknowledgements for Options.Grace, and closes all connections. It
-// can be called once.
+// outstanding acknowledgements for Options.Grace, and closes all connections,
+// those over WebSocket included. The wills of devices that are connected are not
+// published then: that Hark ends says nothing about them. It can be called once.
 func (b *Broker) Run(ctx context.Context) error {
 	if !b.started.CompareAndSwap(false, true) {
 		return errors.New("broker: it can run only once")
@@ -181,6 +197,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer stopSending()
 	var g errgroup.Group
 	g.Go(func() error { return b.sender.Run(sending) })
+	g.Go(func() error { return b.closeExpired(sending) })
 
 	l := newListener(b, ln)
 	if err := b.server.AddListener(l); err != nil {
@@ -190,6 +207,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("broker: %w", err)
 	}
 	b.addr = ln.Addr()
+	b.listener.Store(l)
 	close(b.ready)
 	b.log.Info("MQTT is listening", "address", b.addr.String())
 
@@ -213,9 +231,11 @@ func (b *Broker) Addr() net.Addr {
 }
 
 func (b *Broker) stop(l *listener) error {
-	l.Close(nil)
 	close(b.stopping)
+	l.Close(nil)
 	b.awaitAcks()
+	b.wills.close()
+	b.presence.close()
 	for _, cl := range b.server.Clients.GetAll() {
 		_ = b.server.DisconnectClient(cl, packets.ErrServerShuttingDown) // its error is the code itself
 	}
@@ -272,7 +292,7 @@ func (b *Broker) Invalidate(d topic.Device) { b.verifier.Invalidate(d) }
 // Disconnect invalidates a device's credentials and closes its connections.
 func (b *Broker) Disconnect(d topic.Device) {
 	b.verifier.Invalidate(d)
-	b.revocations.Add(1)
+	b.guests.revoke(d)
 	for _, cl := range b.server.Clients.GetAll() {
 		if p := peerOf(cl); p != nil && p.device == d {
 			_ = b.server.DisconnectClient(cl, packets.ErrAdministrativeAction) // its error is the code itself

@@ -47,6 +47,7 @@ func (p *peer) connect(cl *mqtt.Client, pk packets.Packet) error {
 		return r
 	}
 	p.limitKeepAlive()
+	p.will, cl.Properties.Will = newWill(pk), mqtt.Will{} // see wills
 	return nil
 }
 
@@ -58,8 +59,11 @@ func (p *peer) admit(cl *mqtt.Client, pk packets.Packet) *refusal {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.b.opts.ConnectTimeout)
 	defer cancel()
-	p.revocations = p.b.revocations.Load()
-	d, err := p.b.verifier.Verify(ctx, string(pk.Connect.Username), cl.ID, pk.Connect.Password)
+	username := string(pk.Connect.Username)
+	if d, ok := topic.ParseUsername(username); ok {
+		p.b.guests.arrive(p, d)
+	}
+	d, expires, err := p.b.verifier.Verify(ctx, username, cl.ID, pk.Connect.Password)
 	switch {
 	case errors.Is(err, auth.ErrUnavailable):
 		p.b.log.Warn("credentials cannot be read", "error", err)
@@ -69,8 +73,8 @@ func (p *peer) admit(cl *mqtt.Client, pk packets.Packet) *refusal {
 	case err != nil:
 		return &refusal{packets.ErrBadUsernameOrPassword, refusedCredentials, auth.ErrCredentials}
 	}
-	if pk.Connect.WillFlag && !mayBeWill(d, pk.Connect.WillTopic) {
-		return &refusal{packets.ErrNotAuthorized, refusedWill, errors.New("the will's topic is not the device's to publish to")}
+	if pk.Connect.WillFlag && !mayBeWill(d, pk.Connect) {
+		return &refusal{packets.ErrNotAuthorized, refusedWill, errors.New("the will's topic or response topic is not the device's")}
 	}
 	if !p.lock(ctx.Done()) {
 		return &refusal{packets.ErrServerBusy, refusedBusy, errors.New("another connection of this client id is just being made")}
@@ -78,16 +82,14 @@ func (p *peer) admit(cl *mqtt.Client, pk packets.Packet) *refusal {
 	if !p.b.sessions.add(d, cl.ID, p.b.opts.MaxSessions) {
 		return &refusal{packets.ErrQuotaExceeded, refusedSessions, errors.New("the device has too many sessions; use fewer client ids")}
 	}
-	p.device = d
+	p.device, p.expires = d, expires
 	return nil
 }
 
-// mayBeWill tells whether a will may go to a topic. One that Hark consumes is not
-// among them: the library publishes wills past our acknowledgement.
-func mayBeWill(d topic.Device, name string) bool {
-	_, kind, _ := topic.Parse(name)
-	_, ok := auth.MayPublish(d, name)
-	return ok && !kind.Consumed()
+// mayBeWill tells whether the device might publish its will itself.
+func mayBeWill(d topic.Device, c packets.ConnectParams) bool {
+	_, ok := auth.MayPublish(d, c.WillTopic)
+	return ok && mayAskFor(d, c.WillTopic, c.WillProperties.ResponseTopic)
 }
 
 // limitKeepAlive tells a client of MQTT 5 to ping often enough. MQTT 3 knows no

@@ -52,7 +52,6 @@ func TestConnect(t *testing.T) {
 		{"client id without end", withID("demo/kitchen/" + strings.Repeat("x", 300)), 2, 0x85, "client_id"},
 		{"will of another device", will("hark/demo/bedroom/status"), 5, 0x87, "will"},
 		{"will that Hark sends", will("hark/demo/kitchen/reply"), 5, 0x87, "will"},
-		{"will that Hark consumes", will("hark/demo/kitchen/utterance"), 5, 0x87, "will"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t)
@@ -286,4 +285,94 @@ func TestMaxConnections(t *testing.T) {
 		}
 	}
 	eventually(t, "counted", func() bool { return h.Stats().Refused["busy"] == 2 })
+}
+
+// Disconnect closes the connections of its device that are just being made, whose
+// credentials may have been read before, and of no other device.
+func TestDisconnectWhileConnecting(t *testing.T) {
+	h := open(t)
+	reading, read := make(chan struct{}), make(chan struct{})
+	h.credentials.gate = func() { reading <- struct{}{}; <-read }
+	own, other := dial(t, h, 5), dial(t, h, 5)
+	own.send(connectPacket(kitchen, 5))
+	other.send(connectPacket(bedroom, 5))
+	<-reading
+	<-reading
+	h.Disconnect(kitchen)
+	close(read)
+	for _, c := range []*client{own, other} {
+		if ack := c.want(packets.Connack); ack.ReasonCode != 0 {
+			t.Fatalf("CONNACK %#x", ack.ReasonCode)
+		}
+	}
+	if pk := own.want(packets.Disconnect); pk.ReasonCode != packets.ErrAdministrativeAction.Code {
+		t.Errorf("DISCONNECT %#x", pk.ReasonCode)
+	}
+	own.closed()
+	other.quiet()
+}
+
+// A connection lasts no longer than the credential that let it in.
+func TestTemporaryCredential(t *testing.T) {
+	h := open(t)
+	temporary := func(pk *packets.Packet) { pk.Connect.Password = []byte("temporary") }
+	_ = h.credentials.PutCredential(t.Context(), topic.Credential{Device: kitchen, Hash: sha256.Sum256([]byte("temporary")), Expires: h.clock.Now().Add(time.Minute)})
+	lasting := connect(t, h, kitchen, 5)
+	c := connect(t, h, kitchen, 5, withID("demo/kitchen/say"), temporary)
+	h.clock.advance(59 * time.Second)
+	c.quiet()
+	h.clock.advance(time.Second)
+	if pk := c.want(packets.Disconnect); pk.ReasonCode != packets.ErrMaxConnectTime.Code {
+		t.Errorf("DISCONNECT %#x", pk.ReasonCode)
+	}
+	c.closed()
+	lasting.quiet()
+}
+
+// Each change of a device's connections is told once and in order; a takeover
+// never looks like an absence, and the broker's end like nothing at all.
+func TestConnected(t *testing.T) {
+	changes := make(chan int, 100)
+	h := open(t, func(o *broker.Options) {
+		o.Connected = func(d topic.Device, n int) {
+			if d == kitchen {
+				changes <- n
+			}
+		}
+	})
+	want := func(what string, counts ...int) {
+		t.Helper()
+		for _, n := range counts {
+			select {
+			case got := <-changes:
+				if got != n {
+					t.Fatalf("%s: %d connections, want %d", what, got, n)
+				}
+			case <-time.After(patience):
+				t.Fatalf("%s: not told of", what)
+			}
+		}
+	}
+	connect(t, h, bedroom, 4)
+	connect(t, h, kitchen, 4)
+	want("the first", 1)
+	first := connect(t, h, kitchen, 4)
+	want("a takeover", 2, 1)
+	second := connect(t, h, kitchen, 4, withID("demo/kitchen/2"))
+	want("the second", 2)
+	if ack := dial(t, h, 4).connect(connectPacket(kitchen, 4), func(pk *packets.Packet) { pk.Connect.Password = []byte("wrong") }); ack.ReasonCode == 0 {
+		t.Error("a wrong password was accepted")
+	}
+	_ = first.conn.Close()
+	want("the first is gone", 1)
+	second.send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Disconnect}})
+	want("the second is gone", 0)
+	connect(t, h, kitchen, 4)
+	want("the third", 1)
+	if err := h.stop(); err != nil {
+		t.Error(err)
+	}
+	if len(changes) > 0 {
+		t.Errorf("the end was told as %d", <-changes)
+	}
 }

@@ -251,12 +251,12 @@ func testLog(tb testing.TB) *slog.Logger {
 }
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not %s", what)
+			tb.Fatalf("not %s", what)
 		}
 		time.Sleep(time.Millisecond)
 	}

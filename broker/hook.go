@@ -24,7 +24,7 @@ func (h *hook) Provides(method byte) bool {
 		mqtt.OnPacketRead, mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablish,
 		mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnClientExpired, mqtt.OnACLCheck,
 		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnPacketEncode,
-		mqtt.OnPacketProcessed, mqtt.OnWill, mqtt.OnSelectSubscribers,
+		mqtt.OnPacketProcessed, mqtt.OnSelectSubscribers,
 	}, method) >= 0
 }
 
@@ -55,6 +55,9 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 		err = packets.ErrProtocolViolation // nothing is sent at QoS 2
 	case packets.Subscribe, packets.Unsubscribe:
 		return p.request(pk)
+	case packets.Disconnect:
+		h.b.wills.disconnected(p, pk)
+		return pk, nil
 	default:
 		return pk, nil
 	}
@@ -87,10 +90,12 @@ func (h *hook) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return
 
 // OnSessionEstablish is called before the library takes over the session of an
 // earlier connection.
-func (h *hook) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
-	if earlier, ok := h.b.server.Clients.Get(cl.ID); ok {
-		peerOf(earlier).leave()
+func (h *hook) OnSessionEstablish(cl *mqtt.Client, pk packets.Packet) {
+	var earlier *peer
+	if e, ok := h.b.server.Clients.Get(cl.ID); ok {
+		earlier = peerOf(e)
 	}
+	peerOf(cl).establish(earlier, pk.Connect.Clean)
 }
 
 // OnSessionEstablished is called when CONNACK has been written.
@@ -214,13 +219,4 @@ func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 	case pk.FixedHeader.Type == packets.Puback && pk.PacketID != 0:
 		h.b.sender.Acked(p.line, pk.PacketID)
 	}
-}
-
-// OnWill is called when a will is due.
-func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
-	if p := peerOf(cl); will.Retain && !p.mayRetain(will.TopicName, will.Payload) {
-		h.b.counts.add(droppedRetained)
-		will.Retain = false
-	}
-	return will, nil
 }

@@ -28,7 +28,7 @@ func TestAcksInOrder(t *testing.T) {
 			for id := uint16(1); id <= 3; id++ {
 				c.publish(utterance, fmt.Sprint(id), 1, id)
 			}
-			c.publish(kitchen.Topic("state"), "{}", 1, 4) // not consumed: acknowledged by the broker itself
+			c.publish(kitchen.Topic("note"), "{}", 1, 4) // not consumed: acknowledged by the broker itself
 			c.publish(utterance, "qos 0", 0, 0)
 			c.publish(utterance, "5", 1, 5)
 			var in []topic.Inbound
@@ -162,8 +162,8 @@ func TestQoS2(t *testing.T) {
 			h.consumer.next(t).Ack()
 			pubrec(9)
 			release(9, 0)
-			c.subscribe(1, packets.Subscription{Filter: kitchen.Topic("state"), Qos: 2})
-			c.publish(kitchen.Topic("state"), "on", 2, 10)
+			c.subscribe(1, packets.Subscription{Filter: kitchen.Topic("note"), Qos: 2})
+			c.publish(kitchen.Topic("note"), "on", 2, 10)
 			got := map[byte]bool{}
 			for range 2 { // the library writes from another goroutine
 				pk, err := c.read(patience)

@@ -12,8 +12,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
-// listener hands accepted connections to mochi. TLS and WebSocket will be other
-// values of ln.
+// listener hands connections to mochi: those it accepts, and those of WebSocket.
+// TLS will be another value of ln.
 type listener struct {
 	b    *Broker
 	ln   net.Listener
@@ -21,6 +21,7 @@ type listener struct {
 
 	mu      sync.Mutex
 	closed  bool
+	places  int // taken
 	sockets map[*socket]struct{}
 }
 
@@ -54,7 +55,7 @@ func (l *listener) Close(listeners.CloseFn) {
 
 // Serve accepts until the listener is closed. A failure to accept, such as too
 // many open files, is waited out.
-func (l *listener) Serve(establish listeners.EstablishFn) {
+func (l *listener) Serve(listeners.EstablishFn) {
 	pause := time.Duration(0)
 	for {
 		c, err := l.ln.Accept()
@@ -68,11 +69,44 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			continue
 		}
 		pause = 0
-		l.accept(c, establish)
+		l.accept(c)
 	}
 }
 
-func (l *listener) accept(c net.Conn, establish listeners.EstablishFn) {
+func (l *listener) accept(c net.Conn) {
+	if !l.enter() {
+		_ = c.Close() // refused
+		return
+	}
+	s := l.newSocket(c)
+	_ = s.SetDeadline(time.Now().Add(l.b.opts.ConnectTimeout)) // a dead connection fails in Read
+	go l.serve(s)
+}
+
+// enter takes a place for a connection, which exit gives back. It fails when there
+// is none, or no connections are taken any more.
+func (l *listener) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.places >= l.b.opts.MaxConnections+handshakes {
+		l.b.counts.add(refusedBusy)
+		return false
+	}
+	l.places++
+	l.work.Add(1)
+	return true
+}
+
+func (l *listener) exit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.places--
+	l.work.Done()
+}
+
+// newSocket returns the socket of a connection, which is closed already if
+// connections are not taken any more. forget undoes it.
+func (l *listener) newSocket(c net.Conn) *socket {
 	o := &l.b.opts
 	s := &socket{
 		Conn: c, limit: o.MaxWaiting, work: &l.work, gone: make(chan struct{}),
@@ -82,48 +116,45 @@ func (l *listener) accept(c net.Conn, establish listeners.EstablishFn) {
 	if !o.DelayedAck {
 		s.quickAck = quickAck(c)
 	}
-	if !l.track(s) {
-		_ = c.Close() // refused
-		return
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sockets[s] = struct{}{}
+	if l.closed {
+		_ = s.Close() // refused
 	}
-	_ = c.SetDeadline(time.Now().Add(o.ConnectTimeout)) // a dead connection fails in Read
-	l.work.Go(func() {
-		defer l.untrack(s)
-		l.serve(s, establish)
-	})
+	return s
+}
+
+func (l *listener) forget(s *socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sockets, s)
+}
+
+// conn is a connection as the MQTT library sees it.
+type conn interface {
+	net.Conn
+	owner() *peer
 }
 
 // serve runs a connection to its end. A panic in the MQTT library, which decodes
 // what strangers send, ends that connection alone.
-func (l *listener) serve(s *socket, establish listeners.EstablishFn) {
+func (l *listener) serve(c conn) {
+	p := c.owner()
+	defer l.exit()
+	defer l.forget(p.sock)
 	defer func() {
 		if r := recover(); r != nil {
 			l.b.counts.add(refusedPanic)
-			l.b.log.Error("panic while serving a connection", "remote", s.RemoteAddr().String(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			s.peer.forget()
+			l.b.log.Error("panic while serving a connection", "remote", c.RemoteAddr().String(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			p.forget()
 		}
-		s.peer.unlock()
-		_ = s.Close() // it may be closed already
+		p.b.guests.leave(p)
+		p.unlock()
+		_ = c.Close() // it may be closed already
 	}()
-	err := establish(l.ID(), s)
-	s.peer.ended(err)
-}
-
-func (l *listener) track(s *socket) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || len(l.sockets) >= l.b.opts.MaxConnections+handshakes {
-		l.b.counts.add(refusedBusy)
-		return false
-	}
-	l.sockets[s] = struct{}{}
-	return true
-}
-
-func (l *listener) untrack(s *socket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.sockets, s)
+	err := l.b.server.EstablishConnection(l.ID(), c)
+	p.ended(err)
 }
 
 // closeSockets ends every connection, those included that sent no CONNECT yet.

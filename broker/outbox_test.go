@@ -98,7 +98,7 @@ func TestReceiveMaximum(t *testing.T) {
 	for i := range uint16(50) {
 		h.outbox.put(reply(fmt.Sprint("r", i)))
 		h.Deliver(reply(fmt.Sprint("r", i)), true)
-		other.publish("hark/demo/kitchen/state", fmt.Sprint("s", i), 1, i+1)
+		other.publish("hark/demo/kitchen/note", fmt.Sprint("s", i), 1, i+1)
 		other.wantPuback(i+1, 0)
 	}
 	var got []string
@@ -149,7 +149,7 @@ func TestPacketIDs(t *testing.T) {
 			other := connect(t, h, kitchen, 4, withID("demo/kitchen/other"))
 			h.Deliver(reply("a"), false)
 			a := c.wantPublish("a")
-			other.publish("hark/demo/kitchen/state", "s", 1, 1)
+			other.publish("hark/demo/kitchen/note", "s", 1, 1)
 			other.wantPuback(1, 0)
 			s := c.wantPublish("s")
 			h.Deliver(reply("b"), false)
@@ -402,7 +402,7 @@ func TestStalledClients(t *testing.T) {
 		id := uint16(i + 1)
 		h.Deliver(reply(fmt.Sprint(i)), false)
 		h.Deliver(topic.Outbound{ID: fmt.Sprint("f", i), Device: foreign, Topic: foreign.Topic(topic.Reply), Payload: payload}, false)
-		flood.publish("hark/other/kitchen/state", string(payload), 1, id)
+		flood.publish("hark/other/kitchen/note", string(payload), 1, id)
 		flood.wantPuback(id, 0)
 		h.Deliver(topic.Outbound{ID: fmt.Sprint("b", i), Device: bedroom, Topic: bedroom.Topic(topic.Reply), Payload: []byte("hello")}, false)
 		well.puback(well.wantPublish("hello").PacketID)

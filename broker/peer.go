@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/hark-voice/hark/broker/session"
 	"github.com/hark-voice/hark/broker/topic"
@@ -29,10 +30,16 @@ type peer struct {
 	line           *session.Line
 	requestID      uint16          // packet id of the SUBSCRIBE or UNSUBSCRIBE that is being processed
 	received       map[uint16]bool // QoS 2: packet ids of publishes that are not yet released
-	revocations    uint64          // Broker.revocations before the credentials were read
+	expires        time.Time       // of the credential; zero: never
+	revoked        bool            // the credential may have been withdrawn; guarded by guests
+	will           *will           // guarded by wills; nil: none
 	refused        bool
-	accepted       bool
+	established    bool // the session is
+	accepted       bool // and the client knows
 	complained     bool
+
+	taking sync.Mutex // held while a publish is handed on
+	left   bool       // guarded by taking
 
 	leaving sync.Once
 	idLock  func() // gives the lock of the client id back; nil: not held
@@ -46,8 +53,8 @@ func newPeer(b *Broker, s *socket) *peer {
 
 // peerOf returns the peer of a client, nil for the inline one.
 func peerOf(cl *mqtt.Client) *peer {
-	if s, ok := cl.Net.Conn.(*socket); ok {
-		return s.peer
+	if c, ok := cl.Net.Conn.(conn); ok {
+		return c.owner()
 	}
 	return nil
 }
@@ -66,6 +73,22 @@ func (p *peer) unlock() {
 	}
 }
 
+// establish takes the session over from an earlier connection, if there is one.
+// Its will goes out before anything that p publishes. The device is present
+// throughout.
+func (p *peer) establish(earlier *peer, clean bool) {
+	p.established = true
+	p.b.presence.add(p.device, 1)
+	if earlier != nil {
+		earlier.leave()
+	}
+	if clean {
+		p.b.wills.ended(p.cl.ID)
+	} else {
+		p.b.wills.resumed(p.cl.ID)
+	}
+}
+
 // join begins a session that the library has established.
 func (p *peer) join() {
 	p.accepted = true
@@ -75,7 +98,7 @@ func (p *peer) join() {
 	p.subscribing() // a session that was resumed has subscriptions
 	p.b.sender.Subscribed(p.line)
 	p.unlock()
-	if p.b.revocations.Load() != p.revocations { // perhaps this very credential, and Disconnect may have missed us
+	if p.b.guests.join(p) { // Disconnect did not find us among the clients
 		_ = p.b.server.DisconnectClient(p.cl, packets.ErrAdministrativeAction) // its error is the code itself
 	}
 	p.b.log.Debug("device connected", "client", p.cl.ID, "remote", p.cl.Net.Remote, "version", p.cl.Properties.ProtocolVersion)
@@ -86,7 +109,15 @@ func (p *peer) join() {
 // them: it gets the messages anew from the outbox.
 func (p *peer) leave() {
 	p.leaving.Do(func() {
+		p.taking.Lock()
+		p.left = true
+		p.taking.Unlock()
 		p.window.Close()
+		p.b.guests.leave(p)
+		if p.established {
+			p.b.wills.left(p)
+			p.b.presence.add(p.device, -1)
+		}
 		if p.line == nil {
 			return
 		}
@@ -126,6 +157,7 @@ func (p *peer) forget() {
 	if cl, ok := p.b.server.Clients.Get(p.cl.ID); ok && cl == p.cl {
 		p.b.server.UnsubscribeClient(cl)
 		p.b.server.Clients.Delete(cl.ID)
+		p.b.wills.ended(cl.ID)
 		p.b.sessions.remove(p.device, cl.ID)
 	}
 }

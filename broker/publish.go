@@ -33,7 +33,7 @@ func (p *peer) publish(pk packets.Packet) error {
 	qos, id := pk.FixedHeader.Qos, pk.PacketID
 	ack := session.Ack{PacketID: id, QoS: qos}
 	_, kind, _ := topic.Parse(pk.TopicName)
-	refused := p.refuse(pk, kind)
+	refused := p.refuse(pk)
 	switch {
 	case qos == 2 && p.received[id]: // its PUBREC was lost
 		p.b.counts.add(droppedRepeated)
@@ -48,6 +48,11 @@ func (p *peer) publish(pk packets.Packet) error {
 		return packets.ErrReceiveMaximum
 	case qos == 2:
 		p.received[id] = true
+	}
+	p.taking.Lock()
+	defer p.taking.Unlock()
+	if p.left { // taken over: what is handed on now would come after the will
+		return net.ErrClosed
 	}
 	done := p.window.Add(ack)
 	if kind.Consumed() {
@@ -80,16 +85,23 @@ func (p *peer) place() bool {
 }
 
 // refuse returns the reason why a publish is not accepted, as counted, or "".
-func (p *peer) refuse(pk packets.Packet, kind topic.Kind) string {
+func (p *peer) refuse(pk packets.Packet) string {
 	if why, ok := auth.MayPublish(p.device, pk.TopicName); !ok {
 		p.complain("topic", pk.TopicName, why)
 		return refusedTopic
 	}
-	if to := pk.Properties.ResponseTopic; kind.Consumed() && to != "" && !auth.MayAnswer(p.device, to) {
+	if to := pk.Properties.ResponseTopic; !mayAskFor(p.device, pk.TopicName, to) {
 		p.complain("response topic", to, "not within the device's topics")
 		return refusedResponse
 	}
 	return ""
+}
+
+// mayAskFor tells whether a message on a topic may ask for an answer on another.
+// Only those that Hark consumes are answered by it.
+func mayAskFor(d topic.Device, name, answer string) bool {
+	_, kind, _ := topic.Parse(name)
+	return answer == "" || !kind.Consumed() || auth.MayAnswer(d, answer)
 }
 
 // complain logs a refusal: the first of a connection is for the operator, the rest

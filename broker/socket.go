@@ -51,13 +51,13 @@ func (s *socket) Read(b []byte) (int, error) {
 
 // Write takes b at once, or fails and ends the connection.
 func (s *socket) Write(b []byte) (int, error) {
+	if s.unknown(b) {
+		return len(b), nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return 0, net.ErrClosed
-	}
-	if s.v3 && isDisconnect(b) {
-		return len(b), nil
 	}
 	if s.flying+len(s.waiting)+len(b) > s.limit {
 		_ = s.abort() // the connection is given up
@@ -72,8 +72,16 @@ func (s *socket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// isDisconnect recognizes a DISCONNECT of MQTT 3.
-func isDisconnect(b []byte) bool { return len(b) == 2 && b[0] == 0xE0 && b[1] == 0 }
+// unknown tells whether b is a packet that the peer's version of MQTT does not let
+// a server send.
+func (s *socket) unknown(b []byte) bool {
+	if len(b) != 2 || b[0] != 0xE0 || b[1] != 0 { // a DISCONNECT as MQTT 3 writes it
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.v3
+}
 
 // write writes until nothing waits.
 func (s *socket) write() {
@@ -109,7 +117,7 @@ func (s *socket) next() (b []byte, drained func()) {
 		if s.closed {
 			timeout = flushTimeout
 		}
-		_ = s.SetWriteDeadline(time.Now().Add(timeout)) // a dead connection fails in Write
+		_ = s.Conn.SetWriteDeadline(time.Now().Add(timeout)) // a dead connection fails in Write
 		return b, nil
 	case s.drained != nil && !s.closed:
 		drained, s.drained = s.drained, nil
@@ -148,7 +156,7 @@ func (s *socket) Close() error {
 	s.closed = true
 	close(s.gone)
 	_ = s.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
-	return s.SetWriteDeadline(time.Now().Add(flushTimeout))
+	return s.Conn.SetWriteDeadline(time.Now().Add(flushTimeout))
 }
 
 // abort ends the connection at once. s.mu is held.
@@ -170,6 +178,13 @@ func (s *socket) SetDeadline(t time.Time) error {
 	}
 	return s.SetReadDeadline(t)
 }
+
+// SetWriteDeadline does nothing: writes have their own deadlines. The WebSocket
+// library calls it before each.
+func (s *socket) SetWriteDeadline(time.Time) error { return nil }
+
+// owner is the peer that is connected.
+func (s *socket) owner() *peer { return s.peer }
 
 func (s *socket) isClosed() bool {
 	s.mu.Lock()

@@ -34,7 +34,7 @@ type Stats struct {
 	Subscribers int    // of them, those subscribed to something
 	Accepted    uint64 // clients that were let in
 	Unacked     int    // publishes of devices taken in and not yet acknowledged, now
-	In          uint64 // publishes of devices, those refused included
+	In          uint64 // publishes of devices, those refused and wills that came due included
 	Consumed    uint64 // of them, those given to the consumer
 	Sent        uint64 // messages from Hark written, one for each connection
 	Done        uint64 // of them, those that a device has

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // The limits of the contract.
@@ -15,6 +16,10 @@ const (
 	MaxSpeech  = 4000     // characters of one speech
 	MaxState   = 64 << 10 // bytes of the state as JSON
 	MaxPayload = 4 << 10  // bytes of a schedule's payload as JSON
+	MaxArgs    = 4 << 10  // bytes of a command's arguments as JSON
+
+	maxCommands = 64 // of one answer
+	maxArgs     = 64 // of one command
 )
 
 // Answer is what is said, and what happens with it. Its methods return the
@@ -25,6 +30,7 @@ type Answer struct {
 	state     *assistantv1.StateChange
 	schedules []*assistantv1.ScheduleChange
 	messages  []*assistantv1.Say
+	commands  []*assistantv1.Command
 	errs      []error
 }
 
@@ -92,6 +98,31 @@ func (a *Answer) Tell(m Message) *Answer {
 	return a
 }
 
+// Command has an entity of the call do something: "turn_on" with
+// {"brightness": 40}. The entity must be available. The command is sent when the
+// answer is spoken; whether it was carried out shows in the entity's state later,
+// so say no more than that it was asked for.
+func (a *Answer) Command(entity, service string, args map[string]any) *Answer {
+	if entity == "" || service == "" {
+		a.fail(fmt.Errorf("command %q to entity %q: both must have a name", service, entity))
+	}
+	c := &assistantv1.Command{Entity: entity, Service: service}
+	if len(args) > 0 {
+		what := fmt.Sprintf("the arguments of command %q", service)
+		_, err := marshal(what, args, MaxArgs)
+		a.fail(err)
+		if len(args) > maxArgs {
+			a.fail(fmt.Errorf("%s are %d: %d at most", what, len(args), maxArgs))
+		}
+		c.Args, err = structpb.NewStruct(args)
+		if err != nil {
+			a.fail(fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	a.commands = append(a.commands, c)
+	return a
+}
+
 // Schedule is a call of the skill at a later time.
 type Schedule struct {
 	ID string    // unique within the skill and home
@@ -133,12 +164,15 @@ func (a *Answer) fail(err error) {
 
 // response puts the answer on the wire.
 func (a *Answer) response() (*assistantv1.InvokeResponse, error) {
+	if len(a.commands) > maxCommands {
+		a.fail(fmt.Errorf("the answer has %d commands: %d at most", len(a.commands), maxCommands))
+	}
 	err := errors.Join(append(a.errs, checkSpeech("the answer", a.speech))...)
 	if err != nil {
 		return nil, err
 	}
 	return &assistantv1.InvokeResponse{
-		Speech: a.speech, State: a.state, Schedules: a.schedules, Messages: a.messages,
+		Speech: a.speech, State: a.state, Schedules: a.schedules, Messages: a.messages, Commands: a.commands,
 	}, nil
 }
 

@@ -31,6 +31,9 @@ type Call struct {
 	Sentence   string  // that was said; empty where the device sent an intent
 	Confidence float64 // 0 to 1
 
+	// Entities are the things of the home that skill.yaml asks to see.
+	Entities Entities
+
 	// Fired is the schedule that is due; the zero value in an intent's handler.
 	Fired Fired
 
@@ -94,6 +97,7 @@ func newCall(req *assistantv1.InvokeRequest, texts *texts, logger *slog.Logger) 
 		Slots:      newSlots(req.GetIntent().GetSlots()),
 		Sentence:   req.GetIntent().GetText(),
 		Confidence: req.GetIntent().GetConfidence(),
+		Entities:   newEntities(req.GetEntities(), zone),
 		Fired:      newFired(req.GetEvent().GetSchedule(), zone),
 		Settings:   req.GetSettings(),
 		Log:        logger.With("invocation", req.GetInvocationId(), "turn", req.GetTurnId()),

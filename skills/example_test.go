@@ -144,3 +144,49 @@ func ExampleAnswer_Tell() {
 	// bedroom announcement Dinner is ready.
 	// study announcement Dinner is ready.
 }
+
+// house has a skill that may see lights, and what is in the home beside it.
+func house(tb skilltest.TB, do func(*skills.Call) *skills.Answer) *skilltest.Tester {
+	skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) { return do(call), nil },
+		"  on: Turning on the {{list .}}.\n  off: \"{{list .}} {{plural (len .) \"is\" \"are\"}} offline.\"\n")
+	skill.Files.(fstest.MapFS)["skill.yaml"].Data = []byte("triggers: {intents: [Do]}\npermissions: {entities: [light]}")
+	return skilltest.New(tb, skill)
+}
+
+// A skill sees the entities that its skill.yaml asks for, and commands those
+// that are available.
+func ExampleAnswer_Command() {
+	st := house(example{}, func(call *skills.Call) *skills.Answer {
+		lights := call.Entities.Of("light").In(call.Area)
+		if len(lights.Available()) == 0 {
+			return call.Say("off", lights.Names())
+		}
+		answer := call.Say("on", lights.Available().Names())
+		for _, light := range lights.Available() {
+			answer.Command(light.ID, "turn_on", map[string]any{"brightness": 40})
+		}
+		return answer
+	})
+	st.Area("study").
+		Entity(skills.Entity{ID: "light.desk", Name: "desk lamp", Area: "study"}).
+		Entity(skills.Entity{ID: "light.wall", Name: "wall lamp", Area: "study"}).
+		Entity(skills.Entity{ID: "light.hall", Name: "chandelier", Area: "hall"}).
+		Offline("light.wall")
+	answer := st.Intent("Do")
+	fmt.Println(answer.Speech, answer.Commands)
+	fmt.Println(st.Offline("light.desk").Intent("Do").Speech)
+	// Output:
+	// Turning on the desk lamp. [{light.desk turn_on map[brightness:40]}]
+	// desk lamp and wall lamp are offline.
+}
+
+func ExampleEntities() {
+	st := house(example{}, func(call *skills.Call) *skills.Answer {
+		on := call.Entities.Of("light").Filter(func(e skills.Entity) bool { return e.Is("on") })
+		return skills.Speak(fmt.Sprint(on.Names()))
+	})
+	st.Entity(skills.Entity{ID: "light.desk", Name: "desk lamp", State: map[string]any{"state": "on"}}).
+		Entity(skills.Entity{ID: "light.wall", Name: "wall lamp", State: map[string]any{"state": "off"}})
+	fmt.Println(st.Intent("Do").Speech)
+	// Output: [desk lamp]
+}

@@ -74,7 +74,7 @@ func Run(ctx context.Context, s Skill, l net.Listener) error {
 		s.Files = os.DirFS(".")
 	}
 	srv := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest))
-	assistantv1.RegisterSkillServer(srv, &server{skill: s, texts: newTexts(s.Files)})
+	assistantv1.RegisterSkillServer(srv, &server{skill: s, texts: newTexts(s.Files), stopping: ctx.Done()})
 	alive := health.NewServer() // SERVING from the start
 	alive.SetServingStatus(assistantv1.Skill_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(srv, alive)
@@ -101,8 +101,9 @@ func Run(ctx context.Context, s Skill, l net.Listener) error {
 type server struct {
 	assistantv1.UnimplementedSkillServer
 
-	skill Skill
-	texts *texts
+	skill    Skill
+	texts    *texts
+	stopping <-chan struct{}
 }
 
 // Invoke answers one request. A handler's panic is its error; the process goes on.

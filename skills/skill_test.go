@@ -60,6 +60,31 @@ func TestFaultsFailTheCall(t *testing.T) {
 			return new(skills.Answer).Schedule(skills.Schedule{ID: "a", At: c.Now(), Payload: strings.Repeat("x", skills.MaxPayload)}), nil
 		}, "4098 bytes", codes.Unknown},
 		{"cancel nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).CancelSchedule(""), nil }, "empty", codes.Unknown},
+		{"command nobody", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("", "turn_on", nil), nil }, "must have a name", codes.Unknown},
+		{"command nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("a", "", nil), nil }, "must have a name", codes.Unknown},
+		{"command of no JSON", func(*skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Command("a", "b", map[string]any{"x": make(chan int)}), nil
+		}, "as JSON", codes.Unknown},
+		{"command of structs", func(*skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Command("a", "b", map[string]any{"x": struct{}{}}), nil
+		}, "invalid type", codes.Unknown},
+		{"large command", func(*skills.Call) (*skills.Answer, error) {
+			return new(skills.Answer).Command("a", "b", map[string]any{"x": strings.Repeat("x", skills.MaxArgs)}), nil
+		}, "4104 bytes", codes.Unknown},
+		{"wide command", func(*skills.Call) (*skills.Answer, error) {
+			args := make(map[string]any)
+			for i := range 65 {
+				args[strings.Repeat("x", i)] = 1
+			}
+			return new(skills.Answer).Command("a", "b", args), nil
+		}, "65: 64 at most", codes.Unknown},
+		{"many commands", func(*skills.Call) (*skills.Answer, error) {
+			a := new(skills.Answer)
+			for range 65 {
+				a.Command("a", "b", nil)
+			}
+			return a, nil
+		}, "65 commands", codes.Unknown},
 		{"tell nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Tell(skills.Message{}), nil }, "empty", codes.Unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package skills
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -53,6 +54,20 @@ func (s Slots) Duration(name string) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(seconds * float64(time.Second)), true
+}
+
+// Words returns the words that a slot was taken from, to say them again; where
+// there are none, because the device sent an intent, its value. A slot that is
+// not there has no words.
+func (s Slots) Words(name string) string {
+	slot := s[name]
+	switch {
+	case slot.Text != "":
+		return slot.Text
+	case slot.Value == nil:
+		return ""
+	}
+	return fmt.Sprint(slot.Value)
 }
 
 func newSlots(wire map[string]*assistantv1.Slot) Slots {

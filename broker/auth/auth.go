@@ -68,30 +68,34 @@ func New(o Options) (*Verifier, error) {
 	return &Verifier{store: o.Store, clock: o.Clock, ttl: o.TTL, cached: make(map[topic.Device]cached)}, nil
 }
 
-// Verify returns the device that a username and password prove. The client id
-// must be the username, or begin with it and a slash. The error is one of
-// ErrCredentials, ErrClientID and ErrUnavailable, wrapped.
-func (v *Verifier) Verify(ctx context.Context, username, clientID string, password []byte) (topic.Device, error) {
+// Verify returns the device that a username and password prove, and until when
+// they do; zero is for ever. The client id must be the username, or begin with it
+// and a slash. The error is one of ErrCredentials, ErrClientID and ErrUnavailable,
+// wrapped.
+func (v *Verifier) Verify(ctx context.Context, username, clientID string, password []byte) (d topic.Device, expires time.Time, err error) {
 	d, ok := topic.ParseUsername(username)
 	if !ok {
-		return topic.Device{}, fmt.Errorf("verify: %w", ErrCredentials)
+		return topic.Device{}, time.Time{}, fmt.Errorf("verify: %w", ErrCredentials)
 	}
 	hash := sha256.Sum256(password)
 	now := v.clock.Now()
 	credentials, fresh, err := v.credentials(ctx, d)
-	if err == nil && !fresh && !proved(credentials, hash, now) {
-		credentials, err = v.read(ctx, d)
+	if err == nil && !fresh {
+		if _, ok := proved(credentials, hash, now); !ok {
+			credentials, err = v.read(ctx, d)
+		}
 	}
 	if err != nil {
-		return topic.Device{}, fmt.Errorf("verify %s: %w: %w", d, ErrUnavailable, err)
+		return topic.Device{}, time.Time{}, fmt.Errorf("verify %s: %w: %w", d, ErrUnavailable, err)
 	}
-	if !proved(credentials, hash, now) {
-		return topic.Device{}, fmt.Errorf("verify %s: %w", d, ErrCredentials)
+	expires, ok = proved(credentials, hash, now)
+	if !ok {
+		return topic.Device{}, time.Time{}, fmt.Errorf("verify %s: %w", d, ErrCredentials)
 	}
 	if !validClientID(username, clientID) {
-		return topic.Device{}, fmt.Errorf("verify %s: %w", d, ErrClientID)
+		return topic.Device{}, time.Time{}, fmt.Errorf("verify %s: %w", d, ErrClientID)
 	}
-	return d, nil
+	return d, expires, nil
 }
 
 // Invalidate forgets the credentials of a device.
@@ -143,15 +147,18 @@ func (v *Verifier) read(ctx context.Context, d topic.Device) ([]topic.Credential
 	return credentials, nil
 }
 
-// proved compares with every credential, so that the time taken tells nothing.
-func proved(credentials []topic.Credential, hash [sha256.Size]byte, now time.Time) bool {
-	found := 0
+// proved tells until when credentials let a password in; zero is for ever. It
+// compares with every one, so that the time taken tells nothing.
+func proved(credentials []topic.Credential, hash [sha256.Size]byte, now time.Time) (expires time.Time, ok bool) {
 	for _, c := range credentials {
 		live := c.Expires.IsZero() || now.Before(c.Expires)
-		same := subtle.ConstantTimeCompare(c.Hash[:], hash[:])
-		if live {
-			found |= same
+		same := subtle.ConstantTimeCompare(c.Hash[:], hash[:]) == 1
+		if !live || !same {
+			continue
+		}
+		if !ok || c.Expires.IsZero() || !expires.IsZero() && c.Expires.After(expires) {
+			expires, ok = c.Expires, true
 		}
 	}
-	return found == 1
+	return expires, ok
 }

@@ -55,7 +55,7 @@ func TestVerifierRemembers(t *testing.T) {
 	s, c := &store{credentials: []topic.Credential{credential("old")}}, &clock{now: time.Unix(1000, 0)}
 	v := verifier(t, s, c)
 	try := func(password string) error {
-		_, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen/1", []byte(password))
+		_, _, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen/1", []byte(password))
 		return err
 	}
 	for range 3 {
@@ -94,8 +94,34 @@ func TestVerifierExpiry(t *testing.T) {
 		want  error
 	}{{0, nil}, {59 * time.Second, nil}, {time.Second, auth.ErrCredentials}} {
 		c.now = c.now.Add(step.after)
-		if _, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("x")); !errors.Is(err, step.want) {
+		if _, _, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("x")); !errors.Is(err, step.want) {
 			t.Errorf("after %v: %v", step.after, err)
+		}
+	}
+}
+
+// A password that several credentials prove holds as long as the longest of them.
+func TestVerifierTellsExpiry(t *testing.T) {
+	now := time.Unix(1000, 0)
+	until := func(d time.Duration) topic.Credential {
+		c := credential("x")
+		c.Expires = now.Add(d)
+		return c
+	}
+	for _, c := range []struct {
+		name        string
+		credentials []topic.Credential
+		want        time.Time
+	}{
+		{"lasting", []topic.Credential{credential("x"), until(time.Hour)}, time.Time{}},
+		{"lasting, last", []topic.Credential{until(time.Hour), credential("x")}, time.Time{}},
+		{"two, the longer first", []topic.Credential{until(time.Hour), until(time.Minute)}, now.Add(time.Hour)},
+		{"two, the longer last", []topic.Credential{until(time.Minute), until(time.Hour)}, now.Add(time.Hour)},
+		{"another is lasting", []topic.Credential{credential("y"), until(time.Minute)}, now.Add(time.Minute)},
+	} {
+		v := verifier(t, &store{credentials: c.credentials}, &clock{now: now})
+		if _, got, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("x")); err != nil || !got.Equal(c.want) {
+			t.Errorf("%s: until %v, %v; want %v", c.name, got, err, c.want)
 		}
 	}
 }
@@ -109,8 +135,8 @@ func TestInvalidateDuringRead(t *testing.T) {
 		s.credentials = nil
 		v.Invalidate(kitchen)
 	}
-	_, _ = v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("old"))
-	if _, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("old")); !errors.Is(err, auth.ErrCredentials) {
+	_, _, _ = v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("old"))
+	if _, _, err := v.Verify(t.Context(), "demo/kitchen", "demo/kitchen", []byte("old")); !errors.Is(err, auth.ErrCredentials) {
 		t.Errorf("a withdrawn password: %v", err)
 	}
 }

@@ -29,7 +29,14 @@ const (
 
 // Consumed tells whether Hark takes messages of the kind in. The broker
 // acknowledges such a message when it is durable, and delivers it to nobody else.
-func (k Kind) Consumed() bool { return k == Utterance || k == Intent }
+func (k Kind) Consumed() bool {
+	switch k {
+	case Hello, Utterance, Intent, Reading, State, Status, Ack:
+		return true
+	default:
+		return false
+	}
+}
 
 // Device names a device within a home. Its username is "{home}/{device}".
 type Device struct{ Home, ID string }
@@ -60,7 +67,7 @@ func ParseUsername(username string) (Device, bool) {
 	return Device{Home: home, ID: id}, true
 }
 
-// Inbound is a message of a device on a consumed topic.
+// Inbound is a message of a device on a consumed topic, or its will.
 type Inbound struct {
 	Device        Device // proved by the connection's credentials, and equal to the topic's
 	Kind          Kind
@@ -71,13 +78,16 @@ type Inbound struct {
 	Correlation   []byte    // MQTT 5
 	// Ack is called once, from any goroutine, when the message is durable or
 	// refused for good. The broker then acknowledges it in arrival order. A message
-	// that is never acked holds its place in the device's window.
+	// that is never acked holds its place in the device's window. For a will it does
+	// nothing: its connection is gone.
 	Ack func()
 }
 
 // Consumer takes inbound messages. Consume must not block: the broker calls it
-// on the connection's read loop. The broker bounds what is unacknowledged per
-// connection, and so what a consumer holds.
+// on the connection's read loop, and for a will on any goroutine. What a device
+// published comes in order: a will after all of its own connection, and before all
+// of a connection that takes the session over. The broker bounds what is
+// unacknowledged per connection, and so what a consumer holds.
 type Consumer interface {
 	Consume(m Inbound)
 }

@@ -176,7 +176,7 @@ func TestBadInputIsRefusedAndHarmless(t *testing.T) {
 	for name, c := range map[string]struct{ payload, id, code string }{
 		"empty":       {"", "", "bad_request"},
 		"not JSON":    {"what time is it", "", "bad_request"},
-		"wrong UTF-8": {"{\"id\":\"w\",\"text\":\"\xff\xfe\"}", "", "bad_request"},
+		"wrong UTF-8": {"{\"id\":\"w\",\"text\":\"\xff\xfe\"}", "w", "bad_request"},
 		"missing id":  {`{"text":"what time is it"}`, "", "bad_request"},
 		"huge text":   {huge, "huge", "too_large"},
 		"wrong types": {`{"id":"t","text":["x"]}`, "t", "bad_request"},

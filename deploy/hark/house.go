@@ -1,15 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,10 @@ import (
 	"github.com/hark-voice/hark/functions/admin"
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/dialogue"
+	"github.com/hark-voice/hark/functions/household"
 	"github.com/hark-voice/hark/functions/invoke"
+	"github.com/hark-voice/hark/functions/metrics"
 	"github.com/hark-voice/hark/functions/mqtt"
 	"github.com/hark-voice/hark/functions/release"
 	"github.com/hark-voice/hark/functions/release/bundle"
@@ -39,11 +43,15 @@ type house struct {
 	processes *runtime.Processes
 	invoker   *invoke.Invoker
 	releases  *release.Manager
+	homes     *household.Household
 	mqtt      *mqtt.Adapter
 	broker    *broker.Broker
 	router    *router.Router
 	firer     *schedule.Firer
 	admin     *admin.Server
+	metrics   *metrics.Metrics
+	handler   http.Handler       // of --http
+	revoked   func(topic.Device) // forgets what the HTTP gateway remembers of a login
 	logger    *slog.Logger
 	httpAddr  string
 	closing   atomic.Bool
@@ -83,9 +91,13 @@ func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, 
 	h.admin, err = admin.New(admin.Options{
 		Store: h.store, Releases: h.releases, Logs: h.logs, Token: token, Version: buildVersion(), Clock: h.clock,
 		MQTT:    func() string { return h.broker.Addr().String() },
-		Revoked: func(d topic.Device) { h.broker.Disconnect(d) },
-		Ready:   h.ready, Advance: advance, Logger: logger,
+		Revoked: func(d topic.Device) { h.revoked(d); h.broker.Disconnect(d) },
+		Changed: h.homes.Changed, Ready: h.ready, Advance: advance, Logger: logger,
 	})
+	if err != nil {
+		return nil, err
+	}
+	h.handler, err = h.web(token)
 	return h, err
 }
 
@@ -104,15 +116,18 @@ func (h *house) wireSkills(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	source := s.source
-	if source == "" {
+	source, err := filepath.Abs(s.source) // builds run in folders of their own
+	if err != nil {
+		return fmt.Errorf("--source %s: %w", s.source, err)
+	}
+	if s.source == "" {
 		here, err := os.Getwd()
 		if err != nil {
 			return fmt.Errorf("look for Hark's source: %w", err)
 		}
 		source = bundle.FindSource(here)
-	} else if bundle.FindSource(source) != filepath.Clean(source) {
-		return fmt.Errorf("--source %s: that folder does not hold Hark's go.mod", source)
+	} else if bundle.FindSource(source) != source {
+		return fmt.Errorf("--source %s: that folder does not hold Hark's go.mod", s.source)
 	}
 	h.releases, err = release.New(release.Options{
 		Store: h.store, Catalog: h.catalog, Clock: h.clock, Folder: filepath.Join(s.data, "skills"),
@@ -131,10 +146,18 @@ func (h *house) wireSkills(s *settings) (err error) {
 
 // wireRoad wires the way from a device to the skills and back.
 func (h *house) wireRoad(s *settings) (err error) {
-	h.mqtt = mqtt.NewAdapter(mqtt.Options{Outbox: h.store, Clock: h.clock, Logger: h.logger})
+	if h.homes, err = household.New(household.Options{Store: h.store, Clock: h.clock, Logger: h.logger}); err != nil {
+		return err
+	}
+	h.metrics = metrics.New(metrics.Sources{Version: buildVersion(), Door: h.door, Instances: h.instances})
+	phrases, err := dialogue.LoadPhrases()
+	if err != nil {
+		return err
+	}
+	h.mqtt = mqtt.NewAdapter(mqtt.Options{Outbox: h.store, Household: h.homes, Phrases: phrases, Clock: h.clock, Logger: h.logger})
 	h.router, err = router.New(router.Options{
-		Store: h.store, Invoker: h.invoker, Postman: h.mqtt, Catalog: h.catalog, Clock: h.clock, Logger: h.logger,
-		Scheduled: func() { h.firer.Poke() },
+		Store: h.store, Homes: h.homes, Invoker: h.invoker, Postman: h.mqtt, Catalog: h.catalog, Clock: h.clock, Logger: h.logger,
+		Scheduled: func() { h.firer.Poke() }, Committed: h.metrics.Turn,
 	})
 	if err != nil {
 		return err
@@ -155,6 +178,27 @@ func (h *house) wireRoad(s *settings) (err error) {
 	}
 	h.mqtt.Connect(h.router, h.broker)
 	return nil
+}
+
+// door is what the broker has counted, for the metrics.
+func (h *house) door() metrics.Door {
+	s := h.broker.Stats()
+	return metrics.Door{
+		Connections: s.Connections, Unacknowledged: s.Unacked, In: s.In, Sent: s.Sent, Done: s.Done, Expired: s.Expired,
+		Refused: s.Refused, Dropped: s.Dropped,
+	}
+}
+
+// instances counts what runs of each skill, for the metrics.
+func (h *house) instances() map[string]int {
+	running := make(map[string]int)
+	for _, k := range h.catalog.Current().Skills() {
+		running[k.Name] = 0
+	}
+	for _, s := range h.invoker.Status() {
+		running[s.Skill] += len(s.Instances)
+	}
+	return running
 }
 
 // readyWithin bounds how long /readyz looks.
@@ -206,9 +250,9 @@ func kept(data, name string) (string, error) {
 	path := filepath.Join(data, name)
 	raw, err := os.ReadFile(path) //nolint:gosec // the data folder is ours
 	switch {
-	case err == nil:
-		return strings.TrimSpace(string(raw)), nil
-	case !errors.Is(err, fs.ErrNotExist):
+	case err == nil && len(bytes.TrimSpace(raw)) > 0: // a power cut may leave it empty
+		return string(bytes.TrimSpace(raw)), nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	text := rand.Text()

@@ -32,6 +32,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.insecure, "insecure", false, "allow MQTT and HTTP without TLS on other than loopback addresses")
 	f.BoolVar(&s.testClock, "test-clock", false, "let tests move the clock over the API (loopback only)")
 	f.String("config", "", "YAML file with these settings")
+	for _, name := range []string{"store", "broker"} {
+		// The contract has them, and naming them is answered; offering them would be a lie.
+		_ = f.MarkHidden(name) // fails only for a flag that is not there
+	}
 }
 
 // load fills in what the command line did not say.

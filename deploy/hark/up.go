@@ -41,6 +41,11 @@ func up() *cobra.Command {
 // run is the life of `hark up`: open the house, bring the skills into service,
 // open the doors, wait, close in the order that loses nothing.
 func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (err error) {
+	doors, err := openDoors(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer doors.Close()
 	h, err := newHouse(ctx, s, logger)
 	if err != nil {
 		return err
@@ -66,21 +71,35 @@ func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (
 		}
 		return err
 	}
-	demo, err := makeDemo(ctx, h.admin, h.store)
-	if err != nil {
-		return fmt.Errorf("make the demo home: %w", err)
+	err = h.serve(ctx, doors, s, out)
+	if ctx.Err() != nil {
+		fmt.Fprintln(out, "stopped")
 	}
-	return h.serve(ctx, s, func() { greet(out, h, s, demo) })
+	return err
+}
+
+// openDoors takes the HTTP address, and looks whether the MQTT address is free,
+// before anything is built: a port in use should be told in the first second.
+func openDoors(ctx context.Context, s *settings) (net.Listener, error) {
+	var config net.ListenConfig
+	probe, err := config.Listen(ctx, "tcp", s.mqtt)
+	if err != nil {
+		return nil, fmt.Errorf("open --mqtt: %w; another address is chosen with --mqtt 127.0.0.1:PORT", err)
+	}
+	if err := probe.Close(); err != nil {
+		return nil, fmt.Errorf("open --mqtt: %w", err)
+	}
+	listener, err := config.Listen(ctx, "tcp", s.http)
+	if err != nil {
+		return nil, fmt.Errorf("open --http: %w; another address is chosen with --http 127.0.0.1:PORT", err)
+	}
+	return listener, nil
 }
 
 // serve opens the doors until ctx ends or one of them fails.
-func (h *house) serve(ctx context.Context, s *settings, ready func()) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.http)
-	if err != nil {
-		return fmt.Errorf("open --http: %w", err)
-	}
+func (h *house) serve(ctx context.Context, listener net.Listener, s *settings, out io.Writer) error {
 	h.httpAddr = listener.Addr().String()
-	server := &http.Server{Handler: h.admin, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 
 	doors, ctx := errgroup.WithContext(ctx)
 	doors.Go(func() error {
@@ -106,15 +125,25 @@ func (h *house) serve(ctx context.Context, s *settings, ready func()) error {
 	doors.Go(func() error {
 		select {
 		case <-h.broker.Ready():
-			if err := h.leaveAddress(s); err != nil {
-				return err
-			}
-			ready()
+			return h.welcome(ctx, s, out)
 		case <-ctx.Done():
+			return nil
 		}
-		return nil
 	})
 	return doors.Wait()
+}
+
+// welcome says that Hark is ready, and how to talk to it.
+func (h *house) welcome(ctx context.Context, s *settings, out io.Writer) error {
+	demo, err := makeDemo(ctx, h)
+	if err != nil {
+		return fmt.Errorf("make the demo home: %w", err)
+	}
+	if err := h.leaveAddress(s); err != nil {
+		return err
+	}
+	greet(out, h, s, demo)
+	return nil
 }
 
 // leaveAddress tells commands that are run with the same data folder where this Hark is.

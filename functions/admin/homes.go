@@ -45,12 +45,14 @@ func (s *Server) setHome(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, err := time.LoadLocation(body.Zone); err != nil || body.Zone == "Local" {
-		return badRequest("%q is not a time zone: use a name such as Asia/Shanghai or Europe/London", body.Zone)
+		return badRequest("%.64q is not a time zone: use a name such as Asia/Shanghai or Europe/London", body.Zone)
 	}
 	lang, err := parseLang(body.Lang)
 	if err != nil {
 		return err
 	}
+	s.homes.Lock()
+	defer s.homes.Unlock()
 	home, err := s.home(r.Context(), r.PathValue("home"))
 	if err != nil {
 		return err
@@ -64,6 +66,7 @@ func (s *Server) setHome(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Store.PutHome(r.Context(), home); err != nil {
 		return err
 	}
+	s.Changed(home.ID)
 	return reply(w, home)
 }
 
@@ -117,6 +120,8 @@ type Login struct {
 // AddDevice makes a device, and its home if that is new. With rotate, a device
 // that exists gets a new password, and the old one ends with its connections.
 func (s *Server) AddDevice(ctx context.Context, homeID string, d assistant.Device, rotate bool) (Login, error) {
+	s.homes.Lock()
+	defer s.homes.Unlock()
 	home, err := s.home(ctx, homeID)
 	if err != nil {
 		return Login{}, err
@@ -131,6 +136,7 @@ func (s *Server) AddDevice(ctx context.Context, homeID string, d assistant.Devic
 		if d.Lang == "" {
 			d.Lang = old.Lang
 		}
+		d.Model, d.Firmware, d.Presence = old.Model, old.Firmware, old.Presence
 	case !errors.Is(err, assistant.ErrNotFound):
 		return Login{}, err
 	}
@@ -141,6 +147,7 @@ func (s *Server) AddDevice(ctx context.Context, homeID string, d assistant.Devic
 	if err := s.Store.PutDevice(ctx, d); err != nil {
 		return Login{}, err
 	}
+	s.Changed(homeID)
 	login, credential := newLogin(topic.Device{Home: homeID, ID: d.ID})
 	if err := s.Store.ReplaceCredentials(ctx, credential); err != nil {
 		return Login{}, err
@@ -177,12 +184,15 @@ func newLogin(d topic.Device) (Login, topic.Credential) {
 		topic.Credential{Device: d, ID: rand.Text(), Hash: sha256.Sum256([]byte(password))}
 }
 
+// maxLang bounds a language tag, in bytes.
+const maxLang = 64
+
 func parseLang(lang string) (string, error) {
 	if lang == "" {
 		return "", nil
 	}
-	tag, err := language.Parse(lang)
-	if err != nil || len(lang) > 64 {
+	tag, err := language.Parse(lang[:min(len(lang), maxLang+1)])
+	if err != nil || len(lang) > maxLang {
 		return "", badRequest("%.64q is not a language: use a BCP 47 tag such as en or zh-CN", lang)
 	}
 	return tag.String(), nil

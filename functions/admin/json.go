@@ -64,6 +64,9 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return &apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Limit)}
+		}
 		return badRequest("the body cannot be read as JSON: %v", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

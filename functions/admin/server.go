@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hark-voice/hark/broker/topic"
@@ -20,6 +21,7 @@ import (
 // Store is what the service needs of the store.
 type Store interface {
 	assistant.HomeStore
+	assistant.EntityStore
 	assistant.UsageStore
 	FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, error)
 	Turns(ctx context.Context, limit int) ([]assistant.Turn, error)
@@ -52,6 +54,8 @@ type Options struct {
 	MQTT func() string
 	// Revoked is called when a device's login was replaced: its connections end.
 	Revoked func(topic.Device)
+	// Changed is called when a home, its devices or its entities were changed.
+	Changed func(home string)
 	// Ready returns nil when a message published now would be answered.
 	Ready func(ctx context.Context) error
 	// Advance moves the test clock; nil: the clock is the machine's.
@@ -64,6 +68,7 @@ type Server struct {
 	Options
 	token [32]byte
 	mux   *http.ServeMux
+	homes sync.Mutex // one at a time changes homes and devices
 }
 
 // New returns a Server.
@@ -73,6 +78,9 @@ func New(o Options) (*Server, error) {
 	}
 	if len(o.Token) < 20 {
 		return nil, errors.New("admin: the operator's token is shorter than 20 characters")
+	}
+	if o.Changed == nil {
+		o.Changed = func(string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -96,6 +104,10 @@ func (s *Server) routes() {
 		"PUT /api/v1/homes/{home}":                          s.setHome,
 		"POST /api/v1/homes/{home}/devices":                 s.addDevice,
 		"POST /api/v1/homes/{home}/devices/{device}/logins": s.lendLogin,
+		"GET /api/v1/homes/{home}/entities":                 s.listEntities,
+		"POST /api/v1/homes/{home}/entities":                s.putEntity,
+		"GET /api/v1/homes/{home}/readings":                 s.listReadings,
+		"GET /api/v1/homes/{home}/readings/count":           s.countReadings,
 		"GET /api/v1/schedules":                             s.listSchedules,
 		"GET /api/v1/skills":                                s.listSkills,
 		"POST /api/v1/skills":                               s.deploySkill,
@@ -113,12 +125,20 @@ func (s *Server) routes() {
 	}))
 }
 
+// Authorized tells whether a request carries the operator's token.
+func (s *Server) Authorized(r *http.Request) bool {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	sum := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1
+}
+
 // guarded lets the operator's token through, and turns errors into answers.
 func (s *Server) guarded(handle func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		sum := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
+		if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || !bearer {
+			w.Header().Set("WWW-Authenticate", "Bearer")
 			s.fail(w, r, &apiError{http.StatusUnauthorized, "the operator's token is missing or wrong: set HARK_TOKEN, or HARK_DATA to the data folder of the running Hark"})
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/release"
 	"github.com/hark-voice/hark/functions/release/bundle"
+	"github.com/hark-voice/hark/functions/runtime"
 )
 
 func (s *Server) listSkills(w http.ResponseWriter, r *http.Request) error {
@@ -73,5 +74,5 @@ func (s *Server) readLogs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return reply(w, list)
+	return reply(w, append([]runtime.LogLine{}, list...))
 }

@@ -11,8 +11,8 @@ import (
 type Entity struct {
 	Home   string `json:"home"`
 	ID     string `json:"id"`
-	Domain string `json:"domain"` // light, switch, cover, sensor...
-	Name   string `json:"name"`   // as people call it
+	Domain string `json:"domain"`         // light, switch, cover, sensor...
+	Name   string `json:"name,omitempty"` // as people call it
 	Area   string `json:"area,omitempty"`
 	Device string `json:"device,omitempty"` // that answers for it: gets its commands, reports its state
 
@@ -20,6 +20,8 @@ type Entity struct {
 	State map[string]any `json:"state,omitempty"`
 	// Updated is when the state was reported; zero: never.
 	Updated time.Time `json:"updated,omitzero"`
+	// Offline: its device has said goodbye. It is worked out, not kept.
+	Offline bool `json:"offline,omitempty"`
 }
 
 // Reading is one measurement of a device.
@@ -27,7 +29,7 @@ type Reading struct {
 	Home   string             `json:"home"`
 	Device string             `json:"device"`
 	At     time.Time          `json:"at"`  // by the device's clock, or of arrival
-	Key    string             `json:"key"` // the same reading sent again has the same key
+	Key    string             `json:"key"` // of this reading among the device's: sent again, it has the same
 	Values map[string]float64 `json:"values"`
 }
 
@@ -52,19 +54,22 @@ type StateReport struct {
 
 // Report is what one message of a device brings besides utterances: all of it
 // becomes durable together, and again without harm when the message comes again.
+// It reaches the device's own entities and no others.
 type Report struct {
-	Home     string
-	Device   *Device       // new facts about the device itself; its empty fields stay as they are
-	Entities []Entity      // what the device has, as it says in its hello; states are kept
+	Home   string
+	Device string  // that reports
+	Facts  *Device // about itself; empty fields stay as they are
+	// Entities are those that the device has, as it says in its hello. What is
+	// known of their states is kept, and where the hello names none, so are name
+	// and area.
+	Entities []Entity
 	States   []StateReport // in order
 	Readings []Reading
 }
 
 // EntityStore keeps what is in a home and what it measured.
 type EntityStore interface {
-	// Record makes a report durable. Reports that wait at the same time share one
-	// write. An entity of a hello replaces one of the same id, but for its state
-	// and, where the hello names none, its name and area.
+	// Record makes a report durable. Reports that wait at the same time share one write.
 	Record(ctx context.Context, r *Report) error
 	// PutEntity makes or replaces an entity by hand; a state that is known is kept.
 	PutEntity(ctx context.Context, e Entity) error

@@ -26,6 +26,29 @@ const (
 	CodeTimeout             Code = "timeout"              // 504
 )
 
+// Status returns the HTTP status that a code maps to.
+func (c Code) Status() int {
+	switch c {
+	case CodeNotUnderstood, CodeNoSkill, CodeExpired, CodeYielded:
+		return 200
+	case CodeBadRequest, CodeUnsupportedVersion, CodeUnsupportedLanguage:
+		return 400
+	case CodeDenied:
+		return 403
+	case CodeTooLarge:
+		return 413
+	case CodeRateLimited, CodeQuotaExceeded:
+		return 429
+	case CodeSkillFailed:
+		return 502
+	case CodeBusy:
+		return 503
+	case CodeTimeout:
+		return 504
+	}
+	return 500
+}
+
 // Error is a failure that a device is told of: the code is for programs, the
 // message for the developer who reads it.
 type Error struct {

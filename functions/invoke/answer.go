@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -19,7 +20,11 @@ const (
 	maxState      = 64 << 10
 	maxSchedules  = 64 // changes per answer
 	maxSays       = 64
-	maxScheduleID = 64 // bytes
+	maxCommands   = 64
+	maxService    = 64      // bytes
+	maxArgs       = 64      // fields of a command's args
+	maxArgsJSON   = 4 << 10 // bytes
+	maxScheduleID = 64      // bytes
 	maxPayload    = 4 << 10
 	maxLanguage   = 35 // bytes, as BCP 47 asks software to bear
 	// A schedule may lie in the past a little, because its answer took time; what
@@ -54,6 +59,9 @@ func newAnswer(call *assistant.Call, r *pb.InvokeResponse) (*assistant.Answer, e
 	if err := addSays(a, call, r.GetMessages()); err != nil {
 		return nil, err
 	}
+	if err := addCommands(a, call, r.GetCommands()); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -68,7 +76,6 @@ func checkSupported(r *pb.InvokeResponse) error {
 		{"card", r.GetCard() != nil},
 		{"reprompt", r.GetReprompt() != ""},
 		{"a dialogue directive", r.GetDirective() != nil},
-		{"commands", len(r.GetCommands()) > 0},
 		{"session_attributes", r.SessionAttributes != nil},
 	} {
 		if field.set {
@@ -234,4 +241,65 @@ func newSay(call *assistant.Call, s *pb.Say) (assistant.DeviceSay, error) {
 		say.Lang = call.Lang
 	}
 	return say, nil
+}
+
+// addCommands takes the commands for entities that the skill was shown, and that
+// somebody answers for now.
+func addCommands(a *assistant.Answer, call *assistant.Call, commands []*pb.Command) error {
+	if len(commands) > maxCommands {
+		return fmt.Errorf("%d commands: %d are allowed", len(commands), maxCommands)
+	}
+	for i, c := range commands {
+		command, err := newCommand(call, c)
+		if err != nil {
+			return fmt.Errorf("commands[%d]: %w", i, err)
+		}
+		a.Commands = append(a.Commands, command)
+	}
+	return nil
+}
+
+func newCommand(call *assistant.Call, c *pb.Command) (assistant.Command, error) {
+	command := assistant.Command{Entity: c.GetEntity(), Service: c.GetService()}
+	if err := assistant.CheckName(command.Entity); err != nil {
+		return command, fmt.Errorf("entity: %w", err)
+	}
+	i := slices.IndexFunc(call.Entities, func(e assistant.Entity) bool { return e.ID == command.Entity })
+	if i < 0 {
+		return command, fmt.Errorf("entity %s is not among those of the request: its domain must be in permissions.entities", command.Entity)
+	}
+	if !available(&call.Entities[i]) {
+		return command, fmt.Errorf("entity %s is not available: say so, and send it no command", command.Entity)
+	}
+	if err := checkService(command.Service); err != nil {
+		return command, err
+	}
+	args := c.GetArgs().GetFields()
+	if len(args) == 0 {
+		return command, nil
+	}
+	if len(args) > maxArgs {
+		return command, fmt.Errorf("args have %d fields: %d are allowed", len(args), maxArgs)
+	}
+	command.Args = c.GetArgs().AsMap()
+	text, err := json.Marshal(command.Args)
+	if err != nil {
+		return command, fmt.Errorf("args: %w", err)
+	}
+	if len(text) > maxArgsJSON {
+		return command, fmt.Errorf("args have %d bytes as JSON: %d are allowed", len(text), maxArgsJSON)
+	}
+	return command, nil
+}
+
+func checkService(s string) error {
+	if s == "" || len(s) > maxService {
+		return fmt.Errorf("service has %d bytes: use 1 to %d", len(s), maxService)
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return fmt.Errorf("service %q: use a-z, 0-9 and _, as in turn_on", s)
+		}
+	}
+	return nil
 }

@@ -2,6 +2,8 @@ package invoke
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/hark-voice/hark/functions/assistant"
 	pb "github.com/hark-voice/hark/proto/assistant/v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 var answerTime = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -17,7 +20,30 @@ var answerTime = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 func answeredCall() *assistant.Call {
 	return &assistant.Call{
 		Home: assistant.Home{ID: "home1"}, Device: assistant.Device{ID: "kitchen"}, Lang: "en-GB", Skill: "timer", Now: answerTime,
+		Entities: []assistant.Entity{
+			{ID: "light.desk", Domain: "light", Device: "lamp"},
+			{ID: "light.hall", Domain: "light", Device: "lamp", Offline: true},
+			{ID: "light.painted", Domain: "light"},
+		},
 	}
+}
+
+func command(change func(*pb.Command)) *pb.InvokeResponse {
+	c := &pb.Command{Entity: "light.desk", Service: "turn_on"}
+	change(c)
+	return &pb.InvokeResponse{Commands: []*pb.Command{c}}
+}
+
+func args(n int, value any) *structpb.Struct {
+	fields := make(map[string]any, n)
+	for i := range n {
+		fields[fmt.Sprint(i)] = value
+	}
+	s, err := structpb.NewStruct(fields)
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func set(change func(*pb.Schedule)) *pb.InvokeResponse {
@@ -60,7 +86,17 @@ func TestAnswersThatBreakTheContract(t *testing.T) {
 		"card":               {&pb.InvokeResponse{Card: &pb.Card{}}, unsupported},
 		"reprompt":           {&pb.InvokeResponse{Reprompt: "well?"}, unsupported},
 		"directive":          {&pb.InvokeResponse{Directive: &pb.InvokeResponse_Delegate{Delegate: &pb.Delegate{}}}, unsupported},
-		"command":            {&pb.InvokeResponse{Commands: []*pb.Command{{}}}, unsupported},
+		"no entity":          {&pb.InvokeResponse{Commands: []*pb.Command{{}}}, "commands[0]: entity: a name is missing"},
+		"bad entity":         {command(func(c *pb.Command) { c.Entity = "a/b" }), "commands[0]: entity: name"},
+		"foreign entity":     {command(func(c *pb.Command) { c.Entity = "lock.door" }), "entity lock.door is not among those of the request"},
+		"offline entity":     {command(func(c *pb.Command) { c.Entity = "light.hall" }), "entity light.hall is not available"},
+		"entity of nobody":   {command(func(c *pb.Command) { c.Entity = "light.painted" }), "entity light.painted is not available"},
+		"no service":         {command(func(c *pb.Command) { c.Service = "" }), "service has 0 bytes"},
+		"long service":       {command(func(c *pb.Command) { c.Service = strings.Repeat("x", 65) }), "service has 65 bytes: use 1 to 64"},
+		"service":            {command(func(c *pb.Command) { c.Service = "turnOn" }), `service "turnOn": use a-z`},
+		"many args":          {command(func(c *pb.Command) { c.Args = args(65, 1) }), "args have 65 fields: 64 are allowed"},
+		"large args":         {command(func(c *pb.Command) { c.Args = args(1, strings.Repeat("x", 4089)) }), "args have 4097 bytes as JSON"},
+		"many commands":      {&pb.InvokeResponse{Commands: make([]*pb.Command, 65)}, "65 commands: 64 are allowed"},
 		"session attributes": {&pb.InvokeResponse{SessionAttributes: []byte{}}, unsupported},
 		"cron":               {set(func(s *pb.Schedule) { s.Cron = "0 7 * * *" }), unsupported},
 		"large state":        {state(`"` + strings.Repeat("x", 64<<10) + `"`), "state has 65538 bytes: 65536 are allowed"},
@@ -107,6 +143,14 @@ func TestAnswerDefaults(t *testing.T) {
 	if err != nil || a.Set[0].Device != "kitchen" || a.Set[0].Lang != "en-GB" || a.Set[0].Home != "home1" || a.Set[0].Skill != "timer" || a.Set[0].Payload != nil {
 		t.Errorf("got %+v, %v", a, err)
 	}
+	a, err = newAnswer(answeredCall(), command(func(c *pb.Command) { c.Args = args(2, 40) }))
+	want := []assistant.Command{{Entity: "light.desk", Service: "turn_on", Args: map[string]any{"0": 40.0, "1": 40.0}}}
+	if err != nil || !reflect.DeepEqual(a.Commands, want) || !a.HasEffects() {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	if a, err = newAnswer(answeredCall(), command(func(c *pb.Command) { c.Args = args(0, nil) })); err != nil || a.Commands[0].Args != nil {
+		t.Errorf("got %+v, %v", a, err)
+	}
 	a, err = newAnswer(answeredCall(), &pb.InvokeResponse{})
 	if err != nil || a.HasEffects() {
 		t.Errorf("an empty response: %+v, %v", a, err)
@@ -117,7 +161,7 @@ func FuzzAnswer(f *testing.F) {
 	for _, r := range []*pb.InvokeResponse{
 		{Speech: "hello", EndSession: true},
 		state(`{"n":1}`), cancelOf("a", "b"), say(func(s *pb.Say) { s.Kind = "timer" }),
-		set(func(s *pb.Schedule) { s.Payload = []byte(`{}`) }),
+		set(func(s *pb.Schedule) { s.Payload = []byte(`{}`) }), command(func(c *pb.Command) { c.Args = args(1, "x") }),
 	} {
 		raw, err := proto.Marshal(r)
 		if err != nil {
@@ -145,7 +189,13 @@ func FuzzAnswer(f *testing.F) {
 				t.Errorf("schedule %+v", s)
 			}
 		}
-		if got, want := len(a.Set)+len(a.Cancel)+len(a.Says), len(r.GetSchedules())+len(r.GetMessages()); got != want {
+		for _, c := range a.Commands {
+			if text, err := json.Marshal(c); err != nil || c.Entity != "light.desk" || c.Service == "" || len(text) > 4<<10+200 {
+				t.Errorf("command %+v: %v", c, err)
+			}
+		}
+		if got, want := len(a.Set)+len(a.Cancel)+len(a.Says)+len(a.Commands),
+			len(r.GetSchedules())+len(r.GetMessages())+len(r.GetCommands()); got != want {
 			t.Errorf("%d of %d effects are left", got, want)
 		}
 	})

@@ -3,6 +3,7 @@ package invoke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // attempt is how one call to one instance went.
@@ -39,13 +41,10 @@ func (v *Invoker) attempt(ctx context.Context, w *worker, call *assistant.Call, 
 		return attempt{health: gone, err: died(call, w.instance)}
 	default:
 	}
-	var reached peer.Peer
 	mark := w.meter.begin()
 	began := time.Now()
-	response, err := pb.NewSkillClient(w.instance.Conn()).Invoke(ctx, request, grpc.Peer(&reached), grpc.MaxCallRecvMsgSize(maxResponse))
-	a := attempt{wall: time.Since(began)}
-	// Without a peer no stream was opened: nothing can have been written.
-	a.reached = err == nil || reached.Addr != nil
+	response, reached, err := w.invoke(ctx, request)
+	a := attempt{wall: time.Since(began), reached: reached}
 	switch {
 	case err != nil:
 		a.outcome, a.health, a.err = classify(ctx, w.instance, call, err)
@@ -59,6 +58,55 @@ func (v *Invoker) attempt(ctx context.Context, w *worker, call *assistant.Call, 
 	}
 	a.cpu = w.meter.end(mark)
 	return a
+}
+
+// invoke calls the instance in the best way that it offers.
+func (w *worker) invoke(ctx context.Context, request *pb.InvokeRequest) (_ *pb.InvokeResponse, reached bool, err error) {
+	encoded, err := proto.Marshal(request)
+	if err != nil {
+		return nil, false, fmt.Errorf("encode the call: %w", err)
+	}
+	l := w.stream.call(ctx, request.GetInvocationId(), encoded)
+	if l.unary {
+		return w.invokeUnary(ctx, request)
+	}
+	if l.err != nil {
+		return nil, l.reached, l.err
+	}
+	response, err := l.decode()
+	return response, true, err
+}
+
+func (w *worker) invokeUnary(ctx context.Context, request *pb.InvokeRequest) (_ *pb.InvokeResponse, reached bool, err error) {
+	var seenBy peer.Peer
+	response, err := pb.NewSkillClient(w.instance.Conn()).Invoke(ctx, request, grpc.Peer(&seenBy), grpc.MaxCallRecvMsgSize(maxResponse))
+	// Without a peer no stream was opened: nothing can have been written.
+	return response, err == nil || seenBy.Addr != nil, err
+}
+
+// decode reads an answer, with the errors that Invoke would have given.
+func (r *result) decode() (*pb.InvokeResponse, error) {
+	switch {
+	case r.empty:
+		return nil, status.Error(codes.Unknown, "neither a response nor an error")
+	case len(r.response) > maxResponse:
+		return nil, status.Errorf(codes.ResourceExhausted, "larger than max (%d vs. %d)", len(r.response), maxResponse)
+	case r.failure != nil:
+		var failure pb.SkillError
+		if err := proto.Unmarshal(r.failure, &failure); err != nil {
+			return nil, status.Errorf(codes.Internal, "unmarshal its error: %v", err)
+		}
+		code := codes.Code(max(0, failure.GetCode())) //nolint:gosec // not negative
+		if code == codes.OK {
+			code = codes.Unknown
+		}
+		return nil, status.Error(code, failure.GetMessage())
+	}
+	var response pb.InvokeResponse
+	if err := proto.Unmarshal(r.response, &response); err != nil {
+		return nil, status.Errorf(codes.Internal, "unmarshal its response: %v", err)
+	}
+	return &response, nil
 }
 
 // record is the meter of an attempt that reached the skill.

@@ -1,55 +1,157 @@
 package invoke_test
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hark-voice/hark/functions/invoke"
 	"github.com/hark-voice/hark/functions/runtime"
 	pb "github.com/hark-voice/hark/proto/assistant/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
-// BenchmarkCall compares a call with the same call by gRPC alone.
+// BenchmarkCall compares calls with the same ones by gRPC alone, to a skill that
+// is made with the SDK and is called by Invoke, or on a stream.
 func BenchmarkCall(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "skill")
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../../deploy/bench/testdata/echo").CombinedOutput(); err != nil {
+		b.Fatalf("build the skill: %v\n%s", err, out)
+	}
 	for _, inFlight := range []int{1, 64} {
-		b.Run(fmt.Sprintf("hark/%d", inFlight), func(b *testing.B) {
-			h := newHouse(b, setup{limits: runtime.Limits{MaxInstances: 1}})
-			h.do("Echo", "")
-			c := h.call("Echo", "hello")
-			spread(b, inFlight, func() error {
-				_, _, err := h.Invoke(b.Context(), c)
-				return err
+		for _, way := range []way{unary, stream} {
+			b.Run(fmt.Sprintf("bare %s/%d", way, inFlight), func(b *testing.B) {
+				i := sdkHouse(b, program).instance(false)
+				call := bareInvoke(i)
+				if way == stream {
+					call = bareServe(b, i)
+				}
+				spread(b, inFlight, call)
 			})
-		})
-		b.Run(fmt.Sprintf("bare/%d", inFlight), func(b *testing.B) {
-			h := newHouse(b, setup{})
-			i, err := h.driver.Start(b.Context(), h.spec)
+			b.Run(fmt.Sprintf("hark %s/%d", way, inFlight), func(b *testing.B) {
+				h := sdkHouse(b, program)
+				v, err := invoke.New(invoke.Options{Driver: startsOne{h.instance(way == unary)}, Specs: h, Prices: h.prices})
+				if err != nil {
+					b.Fatal(err)
+				}
+				h.run(v)
+				spread(b, inFlight, func(string) error {
+					_, _, err := v.Invoke(b.Context(), h.call("Echo", "hello"))
+					return err
+				})
+			})
+		}
+	}
+}
+
+// sdkHouse is a house whose skill is made with the SDK.
+func sdkHouse(b *testing.B, program string) *house {
+	h := newHouse(b, setup{limits: runtime.Limits{MaxInstances: 1, Concurrency: 64}})
+	h.spec.Dir = filepath.Dir(program)
+	if gc := os.Getenv("SKILL_GOGC"); gc != "" {
+		h.spec.Env["GOGC"] = gc
+	}
+	return h
+}
+
+// instance starts the skill; one that refuses streams is called by Invoke.
+func (h *house) instance(refuse bool) runtime.Instance {
+	i, err := h.driver.Start(h.t.Context(), h.spec)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if refuse {
+		return unaryOnly{i}
+	}
+	return i
+}
+
+// startsOne is a driver whose instance runs already.
+type startsOne struct{ runtime.Instance }
+
+func (d startsOne) Start(context.Context, runtime.Spec) (runtime.Instance, error) {
+	return d.Instance, nil
+}
+
+// unaryOnly is an instance that does not offer Serve.
+type unaryOnly struct{ runtime.Instance }
+
+func (i unaryOnly) Conn() grpc.ClientConnInterface { return unaryConn{i.Instance.Conn()} }
+
+type unaryConn struct{ grpc.ClientConnInterface }
+
+func (unaryConn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Error(codes.Unimplemented, "unary alone")
+}
+
+func benchRequest(id string) *pb.InvokeRequest {
+	return &pb.InvokeRequest{
+		InvocationId: id, TurnId: id, NowMs: 1_800_000_000_000, DeadlineMs: 1_800_000_005_000, Home: "home1", Device: "kitchen",
+		Area: "Kitchen", Locale: "en", TimeZone: "Europe/Berlin", State: &pb.State{},
+		Request: &pb.InvokeRequest_Intent{Intent: &pb.IntentRequest{Name: "Echo", Slots: map[string]*pb.Slot{"arg": {Text: "hello"}}}},
+	}
+}
+
+func bareInvoke(i runtime.Instance) func(string) error {
+	client := pb.NewSkillClient(i.Conn())
+	return func(id string) error {
+		_, err := client.Invoke(context.Background(), benchRequest(id))
+		return err
+	}
+}
+
+// bareServe multiplexes calls on a stream, a message each.
+func bareServe(b *testing.B, i runtime.Instance) func(string) error {
+	wire, err := pb.NewSkillClient(i.Conn()).Serve(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var mu sync.Mutex
+	waiting := map[string]chan struct{}{}
+	go func() {
+		for {
+			batch, err := wire.Recv()
 			if err != nil {
-				b.Fatal(err)
+				return
 			}
-			client := pb.NewSkillClient(i.Conn())
-			request := &pb.InvokeRequest{Request: &pb.InvokeRequest_Intent{Intent: &pb.IntentRequest{
-				Name: "Echo", Slots: map[string]*pb.Slot{"arg": {Text: "hello"}},
-			}}}
-			spread(b, inFlight, func() error {
-				_, err := client.Invoke(b.Context(), request)
-				return err
-			})
-		})
+			mu.Lock()
+			for _, r := range batch.GetResults() {
+				close(waiting[r.GetInvocationId()])
+				delete(waiting, r.GetInvocationId())
+			}
+			mu.Unlock()
+		}
+	}()
+	return func(id string) error {
+		done := make(chan struct{})
+		mu.Lock()
+		waiting[id] = done
+		err := wire.Send(&pb.ServeRequest{Invocations: []*pb.InvokeRequest{benchRequest(id)}})
+		mu.Unlock()
+		if err == nil {
+			<-done
+		}
+		return err
 	}
 }
 
 // spread divides b.N calls among goroutines.
-func spread(b *testing.B, inFlight int, call func() error) {
+func spread(b *testing.B, inFlight int, call func(id string) error) {
 	b.Helper()
 	b.ResetTimer()
 	var wg sync.WaitGroup
 	for w := range inFlight {
 		wg.Go(func() {
-			for range b.N/inFlight + min(1, max(0, b.N%inFlight-w)) {
-				if err := call(); err != nil {
+			for i := range b.N/inFlight + min(1, max(0, b.N%inFlight-w)) {
+				if err := call(fmt.Sprintf("c%d.%d", w, i)); err != nil {
 					b.Error(err)
 					return
 				}

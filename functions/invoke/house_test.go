@@ -26,6 +26,7 @@ type house struct {
 	driver *runtime.Processes
 	prices *usage.PriceList
 	loads  atomic.Int32
+	calls  atomic.Int32 // for ids
 	stop   func()
 }
 
@@ -39,7 +40,23 @@ func (h *house) Spec(_ context.Context, skill, version string) (runtime.Spec, er
 	return s, nil
 }
 
+// way is how the skill of a test may be called.
+type way string
+
+const (
+	unary  way = "Invoke" // all that it offers
+	stream way = "Serve"
+)
+
+func bothWays(t *testing.T, test func(*testing.T, way)) {
+	t.Helper()
+	for _, w := range []way{unary, stream} {
+		t.Run(string(w), func(t *testing.T) { test(t, w) })
+	}
+}
+
 type setup struct {
+	way    way
 	start  string // how the skill behaves when it starts
 	limits runtime.Limits
 	queue  int
@@ -51,6 +68,9 @@ func newHouse(tb testing.TB, s setup) *house {
 	h.spec = runtime.Spec{
 		Skill: "probe", Version: "1", Dir: filepath.Dir(testSkill), Command: []string{"skill"},
 		Env: map[string]string{"START": s.start}, Limits: s.limits,
+	}
+	if s.way == stream {
+		h.spec.Env["STREAM"] = "1"
 	}
 	var err error
 	if h.prices, err = usage.DefaultPrices(); err != nil {
@@ -74,7 +94,7 @@ func newHouse(tb testing.TB, s setup) *house {
 
 func (h *house) call(intent, arg string) *assistant.Call {
 	return &assistant.Call{
-		ID: "i1", Turn: "t1", Home: assistant.Home{ID: "home1", Zone: "Europe/Berlin", Lang: "en"},
+		ID: fmt.Sprint("i", h.calls.Add(1)), Turn: "t1", Home: assistant.Home{ID: "home1", Zone: "Europe/Berlin", Lang: "en"},
 		Device: assistant.Device{Home: "home1", ID: "kitchen", Area: "Kitchen"}, Lang: "en", Now: h.clock.Now(),
 		Skill: "probe", Version: "1",
 		Intent: &assistant.Intent{Skill: "probe", Name: intent, Slots: map[string]assistant.Slot{"arg": {Value: arg, Text: arg}}},

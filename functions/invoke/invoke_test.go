@@ -15,227 +15,247 @@ import (
 )
 
 func TestFirstCallStartsTheSkill(t *testing.T) {
-	h := newHouse(t, setup{limits: runtime.Limits{MemoryMiB: 100}})
-	speech, r := h.do("Echo", "hello")
-	if speech != "hello" || !r.Cold {
-		t.Fatalf("got %q, %+v", speech, r)
-	}
-	speech, r = h.do("Echo", "again")
-	if speech != "again" || r.Cold || r.Instance == "" {
-		t.Fatalf("got %q, %+v", speech, r)
-	}
-	if r.ID != "i1" || r.Skill != "probe" || r.Version != "1" || r.Outcome != assistant.OutcomeOK || r.MemoryMiB != 100 {
-		t.Errorf("record %+v", r)
-	}
-	if r.Wall < time.Millisecond || r.Wall%time.Millisecond != 0 {
-		t.Errorf("wall time %v is not in whole milliseconds", r.Wall)
-	}
-	if least := int64(7500 + 14); r.MicroCU < least { // one ms of 100 MiB is 14.6
-		t.Errorf("price %d, want %d at least", r.MicroCU, least)
-	}
-	if n := h.loads.Load(); n != 1 {
-		t.Errorf("the spec was loaded %d times", n)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way, limits: runtime.Limits{MemoryMiB: 100}})
+		speech, r := h.do("Echo", "hello")
+		if speech != "hello" || !r.Cold {
+			t.Fatalf("got %q, %+v", speech, r)
+		}
+		speech, r = h.do("Echo", "again")
+		if speech != "again" || r.Cold || r.Instance == "" {
+			t.Fatalf("got %q, %+v", speech, r)
+		}
+		if r.ID != "i2" || r.Skill != "probe" || r.Version != "1" || r.Outcome != assistant.OutcomeOK || r.MemoryMiB != 100 {
+			t.Errorf("record %+v", r)
+		}
+		if r.Wall < time.Millisecond || r.Wall%time.Millisecond != 0 {
+			t.Errorf("wall time %v is not in whole milliseconds", r.Wall)
+		}
+		if least := int64(7500 + 14); r.MicroCU < least { // one ms of 100 MiB is 14.6
+			t.Errorf("price %d, want %d at least", r.MicroCU, least)
+		}
+		if n := h.loads.Load(); n != 1 {
+			t.Errorf("the spec was loaded %d times", n)
+		}
+	})
 }
 
 func TestRequestIsComplete(t *testing.T) {
-	h := newHouse(t, setup{})
-	c := h.call("Request", "")
-	c.Person, c.Text, c.Session, c.NewSession = "ada", "how long", "s1", true
-	c.State = assistant.State{Revision: 7, Value: json.RawMessage(`{"n":1}`)}
-	c.Intent.Slots["n"] = assistant.Slot{Value: 90.0, Text: "ninety"}
-	c.Timeout = 2 * time.Second
-	a, _, err := h.Invoke(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := h.clock.Now().UnixMilli()
-	want := fmt.Sprintf(`{"area":"Kitchen","deadline":%d,"device":"kitchen","home":"home1","invocation":"i1","locale":"en","n":90,"new":true,"now":%d,"person":"ada","revision":7,"session":"s1","state":"{\"n\":1}","text":"how long","turn":"t1","zone":"Europe/Berlin"}`, now+2000, now)
-	if a.Speech != want {
-		t.Errorf("the skill saw\n%s\nwant\n%s", a.Speech, want)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		c := h.call("Request", "")
+		c.Person, c.Text, c.Session, c.NewSession = "ada", "how long", "s1", true
+		c.State = assistant.State{Revision: 7, Value: json.RawMessage(`{"n":1}`)}
+		c.Intent.Slots["n"] = assistant.Slot{Value: 90.0, Text: "ninety"}
+		c.Timeout = 2 * time.Second
+		a, _, err := h.Invoke(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := h.clock.Now().UnixMilli()
+		want := fmt.Sprintf(`{"area":"Kitchen","deadline":%d,"device":"kitchen","home":"home1","invocation":"i1","locale":"en","n":90,"new":true,"now":%d,"person":"ada","revision":7,"session":"s1","state":"{\"n\":1}","text":"how long","turn":"t1","zone":"Europe/Berlin"}`, now+2000, now)
+		if a.Speech != want {
+			t.Errorf("the skill saw\n%s\nwant\n%s", a.Speech, want)
+		}
+	})
 }
 
 func TestScheduleEvent(t *testing.T) {
-	h := newHouse(t, setup{})
-	c := h.call("", "")
-	c.Intent, c.Fired = nil, &assistant.Schedule{ScheduleKey: assistant.ScheduleKey{Home: "home1", Skill: "probe", ID: "tea"}, Payload: json.RawMessage(`{"a":1}`)}
-	a, _, err := h.Invoke(t.Context(), c)
-	if err != nil || a.Speech != `event tea {"a":1}` {
-		t.Fatalf("got %+v, %v", a, err)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		c := h.call("", "")
+		c.Intent, c.Fired = nil, &assistant.Schedule{ScheduleKey: assistant.ScheduleKey{Home: "home1", Skill: "probe", ID: "tea"}, Payload: json.RawMessage(`{"a":1}`)}
+		a, _, err := h.Invoke(t.Context(), c)
+		if err != nil || a.Speech != `event tea {"a":1}` {
+			t.Fatalf("got %+v, %v", a, err)
+		}
+	})
 }
 
 func TestEffects(t *testing.T) {
-	h := newHouse(t, setup{})
-	a, _, err := h.Invoke(t.Context(), h.call("Schedule", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := assistant.Schedule{
-		ScheduleKey: assistant.ScheduleKey{Home: "home1", Skill: "probe", ID: "t1"},
-		Due:         h.clock.Now().Add(5 * time.Second), Device: "kitchen", Lang: "en",
-		Payload: json.RawMessage(`{"a":1}`), Kind: "timer", Fallback: "time is up",
-	}
-	if len(a.Set) != 1 || !a.Set[0].Due.Equal(want.Due) {
-		t.Fatalf("schedules %+v", a.Set)
-	}
-	a.Set[0].Due = want.Due // of another location
-	if fmt.Sprint(a.Set[0]) != fmt.Sprint(want) || fmt.Sprint(a.Cancel) != "[t0]" || string(a.State) != `{"n":1}` {
-		t.Errorf("got %+v", a)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		a, _, err := h.Invoke(t.Context(), h.call("Schedule", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := assistant.Schedule{
+			ScheduleKey: assistant.ScheduleKey{Home: "home1", Skill: "probe", ID: "t1"},
+			Due:         h.clock.Now().Add(5 * time.Second), Device: "kitchen", Lang: "en",
+			Payload: json.RawMessage(`{"a":1}`), Kind: "timer", Fallback: "time is up",
+		}
+		if len(a.Set) != 1 || !a.Set[0].Due.Equal(want.Due) {
+			t.Fatalf("schedules %+v", a.Set)
+		}
+		a.Set[0].Due = want.Due // of another location
+		if fmt.Sprint(a.Set[0]) != fmt.Sprint(want) || fmt.Sprint(a.Cancel) != "[t0]" || string(a.State) != `{"n":1}` {
+			t.Errorf("got %+v", a)
+		}
+	})
 }
 
 func TestOutcomes(t *testing.T) {
-	h := newHouse(t, setup{})
-	for _, c := range []struct {
-		intent, arg string
-		outcome     assistant.Outcome
-		code        assistant.Code
-		message     string
-	}{
-		{"Fail", "", assistant.OutcomeFailed, assistant.CodeSkillFailed, "it returned InvalidArgument: the city is unknown"},
-		{"Huge", "", assistant.OutcomeInvalid, assistant.CodeSkillFailed, "larger than 1048576 bytes"},
-		{"Echo", strings.Repeat("x", 4001), assistant.OutcomeInvalid, assistant.CodeSkillFailed, "speech has 4001 characters"},
-		{"Ask", "", assistant.OutcomeInvalid, assistant.CodeSkillFailed, "a dialogue directive: this version of Hark does not support it yet"},
-		{"Crash", "", assistant.OutcomeFailed, assistant.CodeSkillFailed, "exit status 2; it wrote last: panic: index out of range"},
-		{"Sleep", "20s", assistant.OutcomeTimeout, assistant.CodeTimeout, "has not answered in time"},
-	} {
-		t.Run(c.intent, func(t *testing.T) {
-			call := h.call(c.intent, c.arg)
-			if c.outcome == assistant.OutcomeTimeout {
-				call.Timeout = 100 * time.Millisecond
-			}
-			began := time.Now()
-			records := h.refused(call, c.code, c.message)
-			if took := time.Since(began); took > 2*time.Second {
-				t.Errorf("it took %v", took)
-			}
-			if len(records) != 1 || records[0].Outcome != c.outcome {
-				t.Errorf("records %+v", records)
-			}
-			if speech, _ := h.do("Echo", "well"); speech != "well" {
-				t.Errorf("the next call: %q", speech)
-			}
-		})
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		for _, c := range []struct {
+			intent, arg string
+			outcome     assistant.Outcome
+			code        assistant.Code
+			message     string
+		}{
+			{"Fail", "", assistant.OutcomeFailed, assistant.CodeSkillFailed, "it returned InvalidArgument: the city is unknown"},
+			{"Huge", "", assistant.OutcomeInvalid, assistant.CodeSkillFailed, "larger than 1048576 bytes"},
+			{"Echo", strings.Repeat("x", 4001), assistant.OutcomeInvalid, assistant.CodeSkillFailed, "speech has 4001 characters"},
+			{"Ask", "", assistant.OutcomeInvalid, assistant.CodeSkillFailed, "a dialogue directive: this version of Hark does not support it yet"},
+			{"Crash", "", assistant.OutcomeFailed, assistant.CodeSkillFailed, "exit status 2; it wrote last: panic: index out of range"},
+			{"Sleep", "20s", assistant.OutcomeTimeout, assistant.CodeTimeout, "has not answered in time"},
+		} {
+			t.Run(c.intent, func(t *testing.T) {
+				call := h.call(c.intent, c.arg)
+				if c.outcome == assistant.OutcomeTimeout {
+					call.Timeout = 100 * time.Millisecond
+				}
+				began := time.Now()
+				records := h.refused(call, c.code, c.message)
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				if len(records) != 1 || records[0].Outcome != c.outcome {
+					t.Errorf("records %+v", records)
+				}
+				if speech, _ := h.do("Echo", "well"); speech != "well" {
+					t.Errorf("the next call: %q", speech)
+				}
+			})
+		}
+	})
 }
 
 func TestKilledInMidCall(t *testing.T) {
-	h := newHouse(t, setup{})
-	pid, first := h.do("PID", "")
-	result := make(chan error, 1)
-	go func() {
-		_, _, err := h.Invoke(t.Context(), h.call("Sleep", "4s"))
-		result <- err
-	}()
-	eventually(t, "the call is in flight", func() bool { return h.status().InFlight == 1 })
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	checkError(t, <-result, assistant.CodeSkillFailed, "signal: killed")
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the call learnt of it after %v", took)
-	}
-	_, next := h.do("Echo", "x")
-	if next.Instance == first.Instance || !next.Cold {
-		t.Errorf("the next call: %+v", next)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		pid, first := h.do("PID", "")
+		result := make(chan error, 1)
+		go func() {
+			_, _, err := h.Invoke(t.Context(), h.call("Sleep", "4s"))
+			result <- err
+		}()
+		eventually(t, "the call is in flight", func() bool { return h.status().InFlight == 1 })
+		n, err := strconv.Atoi(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		checkError(t, <-result, assistant.CodeSkillFailed, "signal: killed")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the call learnt of it after %v", took)
+		}
+		_, next := h.do("Echo", "x")
+		if next.Instance == first.Instance || !next.Cold {
+			t.Errorf("the next call: %+v", next)
+		}
+	})
 }
 
 func TestUnknownSkill(t *testing.T) {
-	h := newHouse(t, setup{})
-	c := h.call("Echo", "")
-	c.Skill = "nobody"
-	h.refused(c, assistant.CodeNoSkill, "is not deployed")
-	c = h.call("Echo", "")
-	c.Intent = nil
-	h.refused(c, assistant.CodeBadRequest, "an intent or a schedule")
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		c := h.call("Echo", "")
+		c.Skill = "nobody"
+		h.refused(c, assistant.CodeNoSkill, "is not deployed")
+		c = h.call("Echo", "")
+		c.Intent = nil
+		h.refused(c, assistant.CodeBadRequest, "an intent or a schedule")
+	})
 }
 
 func TestTrial(t *testing.T) {
-	h := newHouse(t, setup{})
-	trial, err := h.Try(t.Context(), h.spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := trial.Call(t.Context(), h.call("Echo", "tried"))
-	if err != nil || a.Speech != "tried" {
-		t.Fatalf("got %+v, %v", a, err)
-	}
-	if err := trial.Keep(); err != nil {
-		t.Fatal(err)
-	}
-	if err := trial.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, r := h.do("Echo", ""); r.Cold {
-		t.Error("the instance that was tried is not used")
-	}
-	other, err := h.Try(t.Context(), h.spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = other.Call(t.Context(), h.call("Crash", ""))
-	checkError(t, err, assistant.CodeSkillFailed, "exit status 2")
-	if err := other.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	bad := h.spec
-	bad.Env = map[string]string{"START": "exit"}
-	if _, err := h.Try(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "Atlantis") {
-		t.Errorf("got %v", err)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		trial, err := h.Try(t.Context(), h.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := trial.Call(t.Context(), h.call("Echo", "tried"))
+		if err != nil || a.Speech != "tried" {
+			t.Fatalf("got %+v, %v", a, err)
+		}
+		if err := trial.Keep(); err != nil {
+			t.Fatal(err)
+		}
+		if err := trial.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, r := h.do("Echo", ""); r.Cold {
+			t.Error("the instance that was tried is not used")
+		}
+		other, err := h.Try(t.Context(), h.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = other.Call(t.Context(), h.call("Crash", ""))
+		checkError(t, err, assistant.CodeSkillFailed, "exit status 2")
+		if err := other.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		bad := h.spec
+		bad.Env = map[string]string{"START": "exit"}
+		if _, err := h.Try(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "Atlantis") {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestRunEnds(t *testing.T) {
-	h := newHouse(t, setup{})
-	if _, err := h.Try(t.Context(), h.spec); err != nil { // forgotten
-		t.Fatal(err)
-	}
-	h.do("Echo", "")
-	result := make(chan error, 1)
-	go func() {
-		_, _, err := h.Invoke(t.Context(), h.call("Sleep", "100ms"))
-		result <- err
-	}()
-	eventually(t, "the call is in flight", func() bool { return h.status().InFlight == 1 })
-	h.stop()
-	if err := <-result; err != nil {
-		t.Errorf("a call in flight was not finished: %v", err)
-	}
-	h.refused(h.call("Echo", ""), assistant.CodeBusy, "shutting down")
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way})
+		if _, err := h.Try(t.Context(), h.spec); err != nil { // forgotten
+			t.Fatal(err)
+		}
+		h.do("Echo", "")
+		result := make(chan error, 1)
+		go func() {
+			_, _, err := h.Invoke(t.Context(), h.call("Sleep", "100ms"))
+			result <- err
+		}()
+		eventually(t, "the call is in flight", func() bool { return h.status().InFlight == 1 })
+		h.stop()
+		if err := <-result; err != nil {
+			t.Errorf("a call in flight was not finished: %v", err)
+		}
+		h.refused(h.call("Echo", ""), assistant.CodeBusy, "shutting down")
+	})
 }
 
 func TestCPUIsShared(t *testing.T) {
-	h := newHouse(t, setup{limits: runtime.Limits{Timeout: 20 * time.Second}})
-	h.do("Echo", "")
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var sum time.Duration
-	for range 4 {
-		wg.Go(func() {
-			_, r := h.do("Burn", "200ms")
-			mu.Lock()
-			defer mu.Unlock()
-			sum += r.CPU
-			if r.CPU <= 0 || r.CPU > r.Wall+50*time.Millisecond {
-				t.Errorf("cpu %v in %v", r.CPU, r.Wall)
-			}
-		})
-	}
-	wg.Wait()
-	// The skill runs on one processor, so that four calls cannot use more than the
-	// wall time of the longest; on a busy machine, they use less.
-	if sum < 50*time.Millisecond || sum > 2*time.Second {
-		t.Errorf("the calls used %v in all", sum)
-	}
-	if _, r := h.do("Sleep", "100ms"); r.CPU > 50*time.Millisecond {
-		t.Errorf("a sleeping call is charged %v", r.CPU)
-	}
+	bothWays(t, func(t *testing.T, way way) {
+		h := newHouse(t, setup{way: way, limits: runtime.Limits{Timeout: 20 * time.Second}})
+		h.do("Echo", "")
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var sum time.Duration
+		for range 4 {
+			wg.Go(func() {
+				_, r := h.do("Burn", "200ms")
+				mu.Lock()
+				defer mu.Unlock()
+				sum += r.CPU
+				if r.CPU <= 0 || r.CPU > r.Wall+50*time.Millisecond {
+					t.Errorf("cpu %v in %v", r.CPU, r.Wall)
+				}
+			})
+		}
+		wg.Wait()
+		// The skill runs on one processor, so that four calls cannot use more than the
+		// wall time of the longest; on a busy machine, they use less.
+		if sum < 50*time.Millisecond || sum > 2*time.Second {
+			t.Errorf("the calls used %v in all", sum)
+		}
+		if _, r := h.do("Sleep", "100ms"); r.CPU > 50*time.Millisecond {
+			t.Errorf("a sleeping call is charged %v", r.CPU)
+		}
+	})
 }

@@ -29,7 +29,8 @@ type pool struct {
 	retired  bool          // no new instances without a call that waits
 	empty    chan struct{} // closed when retired and nothing is left
 
-	failures int // starts or instances in a row that never gave an answer
+	dropped  int64 // answers to instances that have ended
+	failures int   // starts or instances in a row that never gave an answer
 	lastErr  error
 	retryAt  time.Time // monotonic
 	retry    *time.Timer

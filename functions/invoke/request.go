@@ -23,6 +23,10 @@ func newRequest(call *assistant.Call, deadline time.Time) (*pb.InvokeRequest, er
 		TimeZone:     call.Home.Zone,
 		State:        &pb.State{Revision: call.State.Revision, Value: call.State.Value},
 	}
+	var err error
+	if r.Entities, err = newEntities(call.Entities); err != nil {
+		return nil, err
+	}
 	if call.Session != "" {
 		r.Session = &pb.Session{Id: call.Session, New: call.NewSession}
 	}
@@ -61,3 +65,24 @@ func newIntent(call *assistant.Call) (*pb.IntentRequest, error) {
 	}
 	return intent, nil
 }
+
+func newEntities(entities []assistant.Entity) ([]*pb.Entity, error) {
+	wire := make([]*pb.Entity, 0, len(entities))
+	for _, e := range entities {
+		state, err := structpb.NewStruct(e.State)
+		if err != nil {
+			return nil, assistant.Errorf(assistant.CodeBadRequest, "the state of entity %s: %v", e.ID, err)
+		}
+		w := &pb.Entity{
+			Id: e.ID, Domain: e.Domain, Name: e.Name, Area: e.Area, State: state, Available: available(&e),
+		}
+		if !e.Updated.IsZero() {
+			w.UpdatedMs = e.Updated.UnixMilli()
+		}
+		wire = append(wire, w)
+	}
+	return wire, nil
+}
+
+// available tells whether a command to the entity has somebody to carry it out.
+func available(e *assistant.Entity) bool { return e.Device != "" && !e.Offline }

@@ -14,6 +14,8 @@ type Status struct {
 	Starting  int
 	InFlight  int
 	Waiting   int
+	// Dropped counts the answers that came too late, twice or unasked.
+	Dropped int64
 	// Failure tells why starts failed last; empty once a call was answered.
 	Failure string
 }
@@ -37,13 +39,15 @@ func (v *Invoker) Status() []Status {
 func (p *pool) status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Skill: p.key.skill, Version: p.key.id, Starting: p.starting, Waiting: len(p.waiting)}
+	s := Status{Skill: p.key.skill, Version: p.key.id, Starting: p.starting, Waiting: len(p.waiting), Dropped: p.dropped}
 	for _, w := range p.workers {
 		s.Instances = append(s.Instances, w.instance.ID())
 		s.InFlight += w.inFlight
+		s.Dropped += w.stream.dropped.Load()
 	}
 	for w := range p.leaving {
 		s.InFlight += w.inFlight
+		s.Dropped += w.stream.dropped.Load()
 	}
 	if p.failures > 0 {
 		s.Failure = p.lastErr.Error()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/runtime"
@@ -29,17 +28,23 @@ func (v *Invoker) Try(ctx context.Context, spec runtime.Spec) (*Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trial{v: v, spec: spec, worker: &worker{instance: instance, meter: newMeter(instance.CPU), free: time.Now()}}
-	v.mu.Lock()
-	closed := v.closed
-	if !closed {
-		v.trials[t] = struct{}{}
-	}
-	v.mu.Unlock()
-	if closed {
+	t := &Trial{v: v, spec: spec}
+	if !v.register(t, instance) {
 		return nil, errors.Join(errClosing, instance.Stop(ctx))
 	}
 	return t, nil
+}
+
+// register notes a trial for Run to end; false: that is over.
+func (v *Invoker) register(t *Trial, instance runtime.Instance) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return false
+	}
+	t.worker = v.newWorker(instance)
+	v.trials[t] = struct{}{}
+	return true
 }
 
 // Call makes one call and checks its answer. The error is an *assistant.Error.
@@ -69,7 +74,7 @@ func (t *Trial) Keep() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.join(t.worker.instance)
+	p.join(t.worker)
 	return nil
 }
 
@@ -78,7 +83,7 @@ func (t *Trial) Close(ctx context.Context) error {
 	if !t.finish() {
 		return nil
 	}
-	return t.worker.instance.Stop(ctx)
+	return t.worker.stop(ctx)
 }
 
 // finish reports whether the trial was still on.

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -9,10 +10,11 @@ import (
 )
 
 // worker is an instance that belongs to a pool. Its fields are guarded by the
-// pool's mutex, save the meter, which has its own.
+// pool's mutex, save the meter and the stream, which have their own.
 type worker struct {
 	instance runtime.Instance
 	meter    *meter
+	stream   *stream
 	inFlight int
 	proven   bool      // it has answered
 	timeouts int       // in a row
@@ -35,6 +37,19 @@ const (
 // before it is replaced: it may hang.
 const maxSilence = 3
 
+// newWorker opens the stream of a new instance.
+func (v *Invoker) newWorker(instance runtime.Instance) *worker {
+	w := &worker{instance: instance, meter: newMeter(instance.CPU), stream: newStream(instance), free: time.Now()}
+	v.work.Go(w.stream.run)
+	return w
+}
+
+// stop ends the instance. Calls in flight have as long as it needs to end.
+func (w *worker) stop(ctx context.Context) error {
+	w.stream.close()
+	return w.instance.Stop(ctx)
+}
+
 // start adds an instance to the pool.
 func (p *pool) start() {
 	instance, err := p.v.opts.Driver.Start(p.v.starts, p.spec)
@@ -42,7 +57,7 @@ func (p *pool) start() {
 	defer p.mu.Unlock()
 	p.starting--
 	if err == nil {
-		p.join(instance)
+		p.join(p.v.newWorker(instance))
 		return
 	}
 	p.v.opts.Logger.Warn("an instance did not start", "skill", p.key.skill, "version", p.key.id, "err", err)
@@ -55,8 +70,8 @@ func (p *pool) start() {
 }
 
 // join makes an instance ready for calls. Called with mu held.
-func (p *pool) join(instance runtime.Instance) {
-	w := &worker{instance: instance, meter: newMeter(instance.CPU), free: time.Now()}
+func (p *pool) join(w *worker) {
+	w.free = time.Now()
 	p.workers = append(p.workers, w)
 	p.v.work.Go(func() { p.watch(w) })
 	w.idle = time.AfterFunc(p.spec.Limits.Idle, func() { p.checkIdle(w) })
@@ -71,6 +86,7 @@ func (p *pool) watch(w *worker) {
 	defer p.mu.Unlock()
 	delete(p.leaving, w)
 	p.bury(w)
+	p.dropped += w.stream.dropped.Load()
 	p.closeIfEmpty()
 }
 
@@ -122,7 +138,7 @@ func (p *pool) stop(w *worker) {
 		return
 	}
 	w.stopping = true
-	p.v.work.Go(func() { _ = w.instance.Stop(p.v.stops) })
+	p.v.work.Go(func() { _ = w.stop(p.v.stops) })
 }
 
 // release gives an instance back after a call.

@@ -12,6 +12,8 @@
 //	languages: [en, zh-CN]        # each has sentences/<lang>.yaml
 //	triggers:
 //	  intents: [SetTimer]
+//	permissions:
+//	  entities: [light, switch]   # domains that the skill may see and command; none
 //	state: none                   # or dialogue, or home
 //	state_version: 1
 //	limits:
@@ -42,6 +44,10 @@
 //	skip_words: [please]
 //	answers:                              # text/template; a list: any of them
 //	  set: Timer set for {{duration .Duration}}.
+//	home:                                 # what the tests speak of, for them alone
+//	  area: kitchen                       # of the device that hears them
+//	  entities:                           # domain: what the id begins with
+//	    - {id: light.desk, name: desk lamp, area: study, state: {state: "on"}, offline: true}
 //	tests:
 //	  - {say: set a timer for one minute, intent: SetTimer, slots: {duration: 60}, answer: Timer set for 1 minute.}
 package manifest

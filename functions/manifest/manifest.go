@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/nlu"
 )
 
@@ -24,6 +25,8 @@ const (
 	MaxAnswers   = 1_000  // keys of one file
 	MaxAnswer    = 8_000  // characters, as written
 	MaxTests     = 2_000  // of one file
+	MaxDomains   = 50     // that a skill may see
+	MaxEntities  = 200    // of the home that a file's tests speak of
 )
 
 // The names in a skill's folder.
@@ -52,6 +55,7 @@ type Manifest struct {
 	State        StateScope
 	StateVersion int
 	Limits       Limits
+	Entities     []string // the domains of entities that the skill may see and command
 }
 
 // Runtime is how the skill is run: exactly one of its fields is set.
@@ -86,7 +90,14 @@ type Limits struct {
 type Sentences struct {
 	Source  nlu.Source          // without the version, see Skill.Sources
 	Answers map[string][]string // templates, any of which will do
+	Home    Home
 	Tests   []Test
+}
+
+// Home is what the tests of a sentence file speak of. It is there for them alone.
+type Home struct {
+	Area     string // of the device that hears them
+	Entities []assistant.Entity
 }
 
 // Test is a sentence and what must become of it.

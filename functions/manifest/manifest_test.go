@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/nlu"
 )
 
@@ -69,7 +71,7 @@ description: {en: Boils eggs., zh-CN: 煮鸡蛋。}
 state: home
 state_version: 3
 settings: {}
-permissions: {hosts: [], secrets: }
+permissions: {entities: [light, "switch"], hosts: [], secrets: }
 limits: {memory: 1GiB, cpu: 2, timeout: 500ms, concurrency: 1, min_instances: 1, max_instances: 2, idle: 1h}
 `}))
 	if err != nil {
@@ -77,6 +79,9 @@ limits: {memory: 1GiB, cpu: 2, timeout: 500ms, concurrency: 1, min_instances: 1,
 	}
 	want := Limits{
 		MemoryMiB: 1024, CPU: 2, Timeout: 500 * time.Millisecond, Concurrency: 1, MinInstances: 1, MaxInstances: 2, Idle: time.Hour,
+	}
+	if !slices.Equal(skill.Entities, []string{"light", "switch"}) {
+		t.Errorf("entities %q", skill.Entities)
 	}
 	if skill.Limits != want || skill.State != StateHome || skill.StateVersion != 3 || skill.Description["zh-CN"] != "煮鸡蛋。" {
 		t.Errorf("manifest %+v", skill.Manifest)
@@ -110,6 +115,11 @@ skip_words: [please, 5]
 answers:
   one: hello {{.}}
   two: [a, b]
+home:
+  area: kitchen
+  entities:
+    - {id: light.desk, name: desk lamp, area: study, state: {state: on, brightness: 40}, offline: true}
+    - {id: s1, domain: stove}
 tests:
   - {say: boil an egg, intent: Boil}
   - say: boil 3 eggs
@@ -156,13 +166,23 @@ tests:
 	if !reflect.DeepEqual(got.Source, want) {
 		t.Errorf("source\n%+v, want\n%+v", got.Source, want)
 	}
+	home := Home{Area: "kitchen", Entities: []assistant.Entity{
+		{
+			ID: "light.desk", Domain: "light", Name: "desk lamp", Area: "study", Offline: true,
+			State: map[string]any{"state": "on", "brightness": 40.0},
+		},
+		{ID: "s1", Domain: "stove"},
+	}}
+	if !reflect.DeepEqual(got.Home, home) {
+		t.Errorf("home %+v", got.Home)
+	}
 	answers := map[string][]string{"one": {"hello {{.}}"}, "two": {"a", "b"}}
 	if !reflect.DeepEqual(got.Answers, answers) {
 		t.Errorf("answers %v", got.Answers)
 	}
 	tests := []Test{
-		{Say: "boil an egg", Intent: "Boil", Slots: map[string]any{}, File: "sentences/en.yaml", Line: 28},
-		{Say: "boil 3 eggs", Intent: "Boil", Slots: map[string]any{"eggs": 3.0}, Answer: "Yes.", File: "sentences/en.yaml", Line: 29},
+		{Say: "boil an egg", Intent: "Boil", Slots: map[string]any{}, File: "sentences/en.yaml", Line: 33},
+		{Say: "boil 3 eggs", Intent: "Boil", Slots: map[string]any{"eggs": 3.0}, Answer: "Yes.", File: "sentences/en.yaml", Line: 34},
 	}
 	if !reflect.DeepEqual(got.Tests, tests) {
 		t.Errorf("tests %+v", got.Tests)
@@ -187,6 +207,10 @@ func TestProblems(t *testing.T) {
 		{skill, with("state: hme"), `unknown state "hme": did you mean "home"?`},
 		{skill, with("state_version: 0"), "state_version must be"},
 		{skill, with("permissions: {hosts: [example.org]}"), "permissions.hosts is not supported by this version of Hark yet: remove it"},
+		{skill, with("permissions: {entities: light}"), "permissions.entities must be a list"},
+		{skill, with("permissions: {entities: [Light]}"), `skill.yaml:8:26: permissions.entities: a domain such as light: name "Light"`},
+		{skill, with("permissions: {entities: [light, light]}"), "light is here twice"},
+		{skill, with("permissions: {entities: [" + numbered("d", MaxDomains+1) + "]}"), "has 51 domains: 50 at most"},
 		{skill, with("permissions: {host: []}"), `did you mean "hosts"?`},
 		{skill, with("settings: {city: {default: Oslo}}"), "settings is not supported"},
 		{skill, strings.Replace(goodManifest, "[Boil]", "[Boil]\n  http: [{path: /x}]", 1), "skill.yaml:8:9: triggers.http is not supported"},
@@ -239,6 +263,12 @@ func TestProblems(t *testing.T) {
 		{en, goodEnglish + "answers: {a: '{{if}}'}", "sentences/en.yaml:2:14: answers.a:"},
 		{en, goodEnglish + "answers: {a: []}", "answers.a has no text"},
 		{en, goodEnglish + "answers: {a: x}", `skill.yaml: answer "a" is in sentences/en.yaml, but not in sentences/zh-CN.yaml`},
+		{en, goodEnglish + "home: {room: a}", `home: unknown field "room"`},
+		{en, goodEnglish + "home: {entities: [{name: a}]}", "sentences/en.yaml:2:19: home: an entity: id, such as light.desk: a name is missing"},
+		{en, goodEnglish + "home: {entities: [{id: .x}]}", "domain, such as light"},
+		{en, goodEnglish + "home: {entities: [{id: a}, {id: a}]}", `the id "a" is here twice`},
+		{en, goodEnglish + "home: {entities: [{id: a, offline: [1]}]}", "offline must be true or false"},
+		{en, goodEnglish + "home: {entities: [{id: " + strings.ReplaceAll(numbered("e", MaxEntities+1), ", ", "}, {id: ") + "}]}", "home has 201 entities: 200 at most"},
 		{en, goodEnglish + "tests: [{say: x, intent: Bol}]", `sentences/en.yaml:2:1: a test: unknown intent "Bol": did you mean "Boil"?`},
 		{en, goodEnglish + "tests: [{intent: Boil}]", "a test must have what to say"},
 		{en, goodEnglish + "tests: [{say: x, intent: Boil, slots: {a: [1]}}]", "must be a text, a number, true or false"},
@@ -249,6 +279,15 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%.60q: error %v, want %q", test.text, err, test.want)
 		}
 	}
+}
+
+// numbered is a list of n names.
+func numbered(prefix string, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint(prefix, i)
+	}
+	return strings.Join(names, ", ")
 }
 
 // One run shows the problems of all files, in the order of each.
@@ -320,6 +359,7 @@ func FuzzManifest(f *testing.F) {
 func FuzzSentences(f *testing.F) {
 	f.Add(goodEnglish)
 	f.Add("intents:\n  Boil:\n    - |\n     x\n\n    - {sentences: ['{a}'], requires: {a: }}\nlists: {a: 1..2,1, b: wildcard}\n")
+	f.Add("intents: {Boil: [x]}\nhome: {area: a, entities: [{id: light.x, state: {state: on}, offline: true}]}")
 	f.Add("tests: [{say: x, intent: Boil, slots: {a: .nan}}]\nanswers: {a: ['{{', b]}")
 	f.Fuzz(func(t *testing.T, text string) {
 		fuzz(t, []byte(goodManifest), []byte(text))

@@ -7,6 +7,7 @@ import (
 	"text/template/parse"
 	"unicode/utf8"
 
+	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/nlu"
 	"go.yaml.in/yaml/v3"
 )
@@ -44,6 +45,7 @@ func (f *file) sentences(skill *placed, lang string) *Sentences {
 		"rules":      func(n *yaml.Node) { s.out.Source.Rules = s.rules(n) },
 		"skip_words": func(n *yaml.Node) { s.out.Source.SkipWords = s.texts(n, "skip_words") },
 		"answers":    s.answers,
+		"home":       s.home,
 		"tests":      s.tests,
 	})
 	s.checkTests()
@@ -226,6 +228,53 @@ func checkAnswer(text string) error {
 	tree.Mode = parse.SkipFuncCheck
 	_, err := tree.Parse(text, "", "", make(map[string]*parse.Tree))
 	return err
+}
+
+// home reads what is in the home that the tests speak of.
+func (s *sentenceReader) home(n *yaml.Node) {
+	h := &s.out.Home
+	s.fields(n, "home", readers{
+		"area": func(n *yaml.Node) { h.Area = s.text(n, "home.area") },
+		"entities": func(n *yaml.Node) {
+			for _, entry := range s.sequence(n, "home.entities") {
+				h.Entities = append(h.Entities, s.entity(entry, h.Entities))
+			}
+			if len(h.Entities) > MaxEntities {
+				s.fail(n, "home has %d entities: %d at most", len(h.Entities), MaxEntities)
+			}
+		},
+	})
+}
+
+// entity reads one of the home's entities, after those before it.
+func (s *sentenceReader) entity(n *yaml.Node, before []assistant.Entity) assistant.Entity {
+	const what = "home: an entity"
+	var e assistant.Entity
+	s.fields(n, what, readers{
+		"id":     func(n *yaml.Node) { e.ID = s.text(n, what+": id") },
+		"domain": func(n *yaml.Node) { e.Domain = s.text(n, what+": domain") },
+		"name":   func(n *yaml.Node) { e.Name = s.text(n, what+": name") },
+		"area":   func(n *yaml.Node) { e.Area = s.text(n, what+": area") },
+		"state":  func(n *yaml.Node) { e.State = s.scalars(n, what+": state") },
+		"offline": func(n *yaml.Node) {
+			if n.Decode(&e.Offline) != nil {
+				s.fail(n, "%s: offline must be true or false", what)
+			}
+		},
+	})
+	if e.Domain == "" {
+		e.Domain, _, _ = strings.Cut(e.ID, ".")
+	}
+	if err := assistant.CheckName(e.ID); err != nil {
+		s.fail(n, "%s: id, such as light.desk: %v", what, err)
+	}
+	if err := assistant.CheckName(e.Domain); err != nil {
+		s.fail(n, "%s: domain, such as light: %v", what, err)
+	}
+	if slices.ContainsFunc(before, func(other assistant.Entity) bool { return other.ID == e.ID }) {
+		s.fail(n, "%s: the id %.40q is here twice", what, e.ID)
+	}
+	return e
 }
 
 func (s *sentenceReader) tests(n *yaml.Node) {

@@ -60,7 +60,7 @@ func (f *file) manifest() *placed {
 		},
 		"limits":      func(n *yaml.Node) { f.limits(n, &m.Limits) },
 		"settings":    func(n *yaml.Node) { f.later(n, "settings") },
-		"permissions": f.permissions,
+		"permissions": func(n *yaml.Node) { f.permissions(n, m) },
 	})
 	return m
 }
@@ -176,12 +176,32 @@ func (f *file) triggers(n *yaml.Node, m *placed) {
 	}
 }
 
-func (f *file) permissions(n *yaml.Node) {
-	refuse := make(readers)
-	for _, name := range []string{"entities", "topics", "hosts", "secrets"} {
-		refuse[name] = func(n *yaml.Node) { f.later(n, "permissions."+name) }
+func (f *file) permissions(n *yaml.Node, m *placed) {
+	known := readers{"entities": func(n *yaml.Node) { m.Entities = f.domains(n) }}
+	for _, name := range []string{"topics", "hosts", "secrets"} {
+		known[name] = func(n *yaml.Node) { f.later(n, "permissions."+name) }
 	}
-	f.fields(n, "permissions", refuse)
+	f.fields(n, "permissions", known)
+}
+
+// domains reads the domains of entities that the skill asks for.
+func (f *file) domains(n *yaml.Node) []string {
+	var domains []string
+	for _, entry := range f.sequence(n, "permissions.entities") {
+		domain := f.text(entry, "permissions.entities")
+		if err := assistant.CheckName(domain); err != nil {
+			f.fail(entry, "permissions.entities: a domain such as light: %v", err)
+		}
+		if slices.Contains(domains, domain) {
+			f.fail(entry, "permissions.entities: %s is here twice", domain)
+			continue
+		}
+		domains = append(domains, domain)
+	}
+	if len(domains) > MaxDomains {
+		f.fail(n, "permissions.entities has %d domains: %d at most", len(domains), MaxDomains)
+	}
+	return domains
 }
 
 // later refuses a part of the format that this version cannot honor, so that

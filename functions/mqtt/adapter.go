@@ -2,13 +2,13 @@ package mqtt
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 
 	"github.com/hark-voice/hark/broker/topic"
 	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/dialogue"
 )
 
 // Road takes utterances. It returns once the turn is durable; with an error the
@@ -27,9 +27,11 @@ type Door interface {
 
 // Options of an Adapter.
 type Options struct {
-	Outbox assistant.OutboxStore
-	Clock  assistant.Clock
-	Logger *slog.Logger
+	Outbox    assistant.OutboxStore
+	Household Household
+	Phrases   *dialogue.Phrases
+	Clock     assistant.Clock
+	Logger    *slog.Logger
 }
 
 // Adapter joins a broker of this process to the road. It is the broker's
@@ -40,9 +42,14 @@ type Adapter struct {
 	road    Road
 	door    Door
 	running sync.WaitGroup
+	mu      sync.Mutex
+	shut    bool            // Drain has begun; guarded by mu
 	ctx     context.Context //nolint:containedctx // the life of the messages under way, see Run
 	cancel  context.CancelFunc
 	refused atomic.Int64
+
+	lanesMu sync.Mutex
+	lanes   map[topic.Device]chan struct{} // of each device, the last message that is taken in order
 }
 
 // NewAdapter returns an Adapter that is not connected yet.
@@ -50,7 +57,7 @@ func NewAdapter(o Options) *Adapter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Adapter{Options: o}
+	a := &Adapter{Options: o, lanes: make(map[topic.Device]chan struct{})}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -62,9 +69,23 @@ func (a *Adapter) Connect(road Road, door Door) { a.road, a.door = road, door }
 func (a *Adapter) Refused() int64 { return a.refused.Load() }
 
 // Consume takes a message of a device. It does not block; how many messages are
-// under way is bounded by the broker's window for each connection.
+// under way is bounded by the broker's window for each connection. Once Drain
+// has begun, messages are left unacknowledged, so that they come again.
 func (a *Adapter) Consume(m topic.Inbound) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.shut {
+		return
+	}
+	before, done := (<-chan struct{})(nil), func() {}
+	if inOrder(m.Kind) {
+		before, done = a.after(m.Device)
+	}
 	a.running.Go(func() {
+		defer done()
+		if before != nil {
+			<-before
+		}
 		if err := a.handle(a.ctx, m); err != nil {
 			a.Logger.Warn("message left unacknowledged", "device", m.Device.String(), "error", err)
 			return
@@ -76,6 +97,9 @@ func (a *Adapter) Consume(m topic.Inbound) {
 // Drain waits until all messages under way are done, or ctx ends: those that
 // are left then are given up, unacknowledged, and come again.
 func (a *Adapter) Drain(ctx context.Context) {
+	a.mu.Lock()
+	a.shut = true
+	a.mu.Unlock()
 	done := make(chan struct{})
 	go func() { a.running.Wait(); close(done) }()
 	select {
@@ -96,13 +120,13 @@ func (a *Adapter) handle(ctx context.Context, m topic.Inbound) error {
 	case topic.Intent:
 		u, bad = DecodeIntent(m.Payload)
 	default:
-		return errors.New("no reader for topic " + string(m.Kind))
+		return a.report(ctx, m)
 	}
 	u.Home, u.Device = m.Device.Home, m.Device.ID
 	u.Received, u.Expires = m.Received, m.Expires
 	u.ReplyTo = assistant.ReplyTo{Topic: m.ResponseTopic, Correlation: m.Correlation}
 	if bad != nil {
-		a.refuse(u, bad)
+		a.refuse(ctx, u, bad)
 		return nil
 	}
 	_, err := a.road.Utterance(ctx, u)
@@ -111,13 +135,17 @@ func (a *Adapter) handle(ctx context.Context, m topic.Inbound) error {
 
 // refuse tells a device that its message cannot be read. Such a message is no
 // turn: it may not even have an id.
-func (a *Adapter) refuse(u *assistant.Utterance, e *assistant.Error) {
+func (a *Adapter) refuse(ctx context.Context, u *assistant.Utterance, e *assistant.Error) {
 	a.refused.Add(1)
 	a.Logger.Info("message refused", "device", u.Home+"/"+u.Device, "code", e.Code, "reason", e.Message)
+	lang := u.Lang
+	if view, err := a.Household.View(ctx, u.Home); err == nil && lang == "" {
+		lang = view.Devices[u.Device].Language(view.Home)
+	}
 	a.Send(assistant.Message{
 		Home: u.Home, Device: u.Device, Kind: assistant.MessageReply, ReplyTo: u.ReplyTo,
 		Created: a.Clock.Now(), Expires: a.Clock.Now().Add(replyExpires),
-		Reply: &assistant.Reply{ID: u.ID, Lang: u.Lang, Expect: assistant.ExpectNone, Error: e},
+		Reply: &assistant.Reply{ID: u.ID, Speech: a.Phrases.Apology(lang, e.Code), Lang: lang, Expect: assistant.ExpectNone, Error: e},
 	})
 }
 

@@ -1,15 +1,12 @@
 package mqtt
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -100,15 +97,9 @@ func slotValue(raw json.RawMessage) (any, error) {
 // decode reads and checks what both payloads have in common.
 func decode(payload []byte) (*assistant.Utterance, *wireUtterance, *assistant.Error) {
 	u, w := &assistant.Utterance{Digest: digest(payload)}, &wireUtterance{}
-	if len(bytes.TrimSpace(payload)) == 0 {
-		return u, w, badRequest("the payload is empty: send JSON such as {\"id\":\"...\",\"text\":\"...\"}")
-	}
-	if !utf8.Valid(payload) {
-		return u, w, badRequest("the payload is not UTF-8")
-	}
-	if err := json.Unmarshal(payload, w); err != nil {
+	if err := decodeJSON(payload, w); err != nil {
 		u.ID = idOf(payload)
-		return u, w, badRequest("the payload cannot be read: %s", explain(err))
+		return u, w, err
 	}
 	if err := assistant.CheckMessageID(w.ID); err != nil {
 		return u, w, badRequest("%s", err)
@@ -134,11 +125,11 @@ func decodeLangAndTime(u *assistant.Utterance, w *wireUtterance) *assistant.Erro
 		u.Lang = tag.String()
 	}
 	if w.TS != nil {
-		// Within the years 1970 to 9999, so that the arithmetic of the road holds.
-		if *w.TS < 0 || *w.TS > 253402300799999 || *w.TS != math.Trunc(*w.TS) {
-			return badRequest("ts is not a time in Unix milliseconds")
+		sent, err := unixMillis(*w.TS)
+		if err != nil {
+			return badRequest("%s", err)
 		}
-		u.Sent = time.UnixMilli(int64(*w.TS))
+		u.Sent = sent
 	}
 	return nil
 }

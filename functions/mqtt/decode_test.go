@@ -23,7 +23,7 @@ func TestDecodeUtterance(t *testing.T) {
 		"cut off":             {`{"id":"a1","text":"hi`, "", assistant.CodeBadRequest, "not JSON"},
 		"an array":            {`[{"id":"a1"}]`, "", assistant.CodeBadRequest, "not an object"},
 		"null":                {`null`, "", assistant.CodeBadRequest, "the id is missing"},
-		"bad UTF-8":           {"{\"id\":\"a1\",\"text\":\"\xff\"}", "", assistant.CodeBadRequest, "UTF-8"},
+		"bad UTF-8":           {"{\"id\":\"a1\",\"text\":\"\xff\"}", "a1", assistant.CodeBadRequest, "UTF-8"},
 		"no id":               {`{"text":"hi"}`, "", assistant.CodeBadRequest, "the id is missing"},
 		"long id":             {`{"id":"` + strings.Repeat("a", 65) + `","text":"hi"}`, "", assistant.CodeBadRequest, "64"},
 		"odd id":              {`{"id":"a b","text":"hi"}`, "", assistant.CodeBadRequest, "A-Za-z0-9"},

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// languageFiles hold the words of each language for numbers, durations and days.
+// languageFiles hold the words of each language for numbers, durations, days and rooms.
 // The code knows no word of any language: a language is a file.
 //
 //go:embed lang/*.json
@@ -58,6 +58,9 @@ type languageFile struct {
 		After  []string `json:"after"`
 	} `json:"percent"`
 	Days map[string]float64 `json:"days"` // from today
+	// Rooms are the words for a room, the usual one first, by a name that all
+	// languages share.
+	Rooms map[string][]string `json:"rooms"`
 }
 
 // language reads numbers and what is made of them in one language.

@@ -43,13 +43,13 @@ func TestBuiltinLists(t *testing.T) {
 		{"en", "duration", map[string]float64{
 			"5 seconds": 5, "five minutes": 300, "an hour": 3600, "an hour and a half": 5400, "one and a half hours": 5400, "1 hour 30 minutes": 5400,
 			"half an hour": 1800, "half a minute": 30, "two and a half minutes": 150, "1 hour and 5 minutes and 10 seconds": 3910, "90s": 90,
-			"1h 30m": 5400, "1.5 hours": 5400, "a quarter of an hour": 900, "three quarters of an hour": 2700, "a hundred and twenty minutes": 7200,
+			"1h 30m": 5400, "1h30": 5400, "one hour forty five": 6300, "a couple of minutes": 120, "1h35": none, "1.5 hours": 5400, "a quarter of an hour": 900, "three quarters of an hour": 2700, "a hundred and twenty minutes": 7200,
 			"two days": 172800, "5 minutes 2 hours": none, "5": none, "minutes": none, "minus five minutes": none, "five minutes five": none,
 			"1 hour, 20 minutes": 4800,
 		}},
 		{"zh", "duration", map[string]float64{
 			"五秒": 5, "10分钟": 600, "半小时": 1800, "半个小时": 1800, "一个半小时": 5400, "一小时三十分钟": 5400, "两分钟": 120, "一百二十分钟": 7200,
-			"一分半": 90, "一刻钟": 900, "两个小时": 7200, "十五分三十秒": 930, "1小时30分": 5400, "一小时半": 5400, "两个半小时": 9000, "三天": 259200,
+			"一分半": 90, "一分半钟": 90, "两周": 1209600, "三個禮拜": 1814400, "10min": 600, "1h": 3600, "一刻钟": 900, "两个小时": 7200, "十五分三十秒": 930, "1小时30分": 5400, "一小时半": 5400, "两个半小时": 9000, "三天": 259200,
 			"五": none, "分钟": none, "三十分一小时": none, "兩個小時": 7200,
 		}},
 		{"en", "percentage", map[string]float64{"50%": 50, "50 percent": 50, "fifty per cent": 50, "fifty": 50, "percent": none}},

@@ -48,8 +48,14 @@ func (b goBuilder) build(ctx context.Context, dir, pkg, out string) error {
 	// No -trimpath: with it nothing that `go run ./deploy/hark` has compiled could
 	// be used again, and the first start would take a minute longer. The same
 	// source gives the same bytes even so, because dir is always the same one.
-	_, err := b.run(ctx, dir, "build", "-mod=mod", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+pkg)
-	return err
+	if _, err := b.run(ctx, dir, "build", "-mod=mod", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+pkg); err != nil {
+		return err
+	}
+	// A package that is not main builds too, to something that cannot be run.
+	if info, err := os.Stat(out); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("go build made no program: is it `package main`, and does the folder hold nothing else named %s?", filepath.Base(out))
+	}
+	return nil
 }
 
 // writeModule gives dir a go.mod if it has none, and the checksums of what Hark
@@ -70,7 +76,7 @@ func (b goBuilder) writeModule(dir string) error {
 		return err
 	}
 	sums := filepath.Join(dir, "go.sum")
-	theirs, err := os.ReadFile(sums)
+	theirs, err := os.ReadFile(sums) //nolint:gosec // the skill's folder
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -23,7 +23,8 @@ const builtinSource = "builtin:"
 // DeployBuiltins brings the skills that come with Hark into service: those in
 // Hark's source, else the prebuilt ones in the folder prebuilt. One that is
 // there and unchanged is left alone, as is one that an operator removed or
-// replaced by a version of their own. It returns the names of those that it deployed.
+// replaced by a version of their own. Where a new version cannot be deployed, the
+// one that runs stays. It returns the names of those that it deployed.
 func (m *Manager) DeployBuiltins(ctx context.Context, prebuilt string, progress func(skill string, s Step)) ([]string, error) {
 	dir := prebuilt
 	if m.builder.check() == nil {
@@ -51,10 +52,15 @@ func (m *Manager) DeployBuiltins(ctx context.Context, prebuilt string, progress 
 		if !wanted {
 			continue
 		}
-		if err := m.deployCopy(ctx, folder, source, func(s Step) { progress(name, s) }); err != nil {
+		err = m.deployCopy(ctx, folder, source, func(s Step) { progress(name, s) })
+		switch _, runs := m.Catalog.Current().Skill(name); {
+		case err == nil:
+			deployed = append(deployed, name)
+		case runs && ctx.Err() == nil:
+			m.Logger.Warn("a built-in skill cannot be renewed; the version before goes on answering", "skill", name, "error", err)
+		default:
 			return deployed, fmt.Errorf("built-in skill %s: %w", name, err)
 		}
-		deployed = append(deployed, name)
 	}
 	return deployed, nil
 }

@@ -3,8 +3,11 @@ package release
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +46,7 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 	if err != nil {
 		return assistant.LiveSkill{}, err
 	}
-	k := &catalog.Skill{Skill: folder, ID: folder.Version + "-" + hash[:12]}
+	k := &catalog.Skill{Skill: folder, ID: folder.Version + "-" + build(hash, source)}
 	next, err := m.testSentences(k, progress)
 	if err != nil {
 		return assistant.LiveSkill{}, err
@@ -61,21 +64,19 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 	version := assistant.SkillVersion{
 		Skill: k.Name, ID: k.ID, Source: source, Artifact: hash, Created: m.Clock.Now(),
 	}
-	if version.Manifest, version.Sentences, err = readTexts(dir, folder); err != nil {
+	if err := m.keep(ctx, version, dir, folder, archive); err != nil {
 		return assistant.LiveSkill{}, err
 	}
-	if err := m.Store.PutArtifact(ctx, hash, bytes.NewReader(archive)); err != nil {
-		return assistant.LiveSkill{}, fmt.Errorf("store the artifact: %w", err)
-	}
-	if err := m.Store.PutVersion(ctx, version); err != nil {
-		return assistant.LiveSkill{}, fmt.Errorf("store the version: %w", err)
+	if ctx.Err() != nil {
+		return assistant.LiveSkill{}, ctx.Err()
 	}
 	live := assistant.LiveSkill{Skill: k.Name, Version: k.ID, Since: m.Clock.Now()}
-	if err := m.Store.SetLive(ctx, live); err != nil {
+	// Whoever leaves now must not leave it open whether the version went live.
+	if err := m.Store.SetLive(context.WithoutCancel(ctx), live); err != nil {
 		return assistant.LiveSkill{}, fmt.Errorf("make the version live: %w", err)
 	}
-	if err := trial.Keep(); err != nil {
-		return assistant.LiveSkill{}, fmt.Errorf("keep the first instance: %w", err)
+	if err := trial.Keep(); err != nil { // Hark is stopping, and the version answers after its next start
+		m.Logger.Warn("the first instance cannot be kept", "skill", k.Name, "version", k.ID, "error", err)
 	}
 	old, replaced := m.Catalog.Current().Skill(k.Name)
 	m.Catalog.Publish(next)
@@ -83,6 +84,31 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 		m.drain(ctx, old)
 	}
 	return live, nil
+}
+
+// keep stores a version with its texts and its artifact.
+func (m *Manager) keep(ctx context.Context, v assistant.SkillVersion, dir string, k *manifest.Skill, archive []byte) (err error) {
+	if v.Manifest, v.Sentences, err = readTexts(dir, k); err != nil {
+		return err
+	}
+	if err := m.Store.PutArtifact(ctx, v.Artifact, bytes.NewReader(archive)); err != nil {
+		return fmt.Errorf("store the artifact: %w", err)
+	}
+	if err := m.Store.PutVersion(ctx, v); err != nil {
+		return fmt.Errorf("store the version: %w", err)
+	}
+	return nil
+}
+
+// build is the part of a version's id that names its content. The source is part
+// of that: another one that gives the same artifact is another version, so that
+// what is stored of it is true, and it is not built at each start.
+func build(hash, source string) string {
+	if source != "" {
+		sum := sha256.Sum256([]byte(hash + source))
+		hash = hex.EncodeToString(sum[:])
+	}
+	return hash[:12]
 }
 
 // compile builds what the manifest says must be built.
@@ -119,7 +145,8 @@ func (m *Manager) try(ctx context.Context, k *catalog.Skill, hash string, progre
 	spec := m.spec(k.Skill, k.ID, hash)
 	instance, err := m.invoker.Try(ctx, spec)
 	if err != nil {
-		return nil, fmt.Errorf("the skill does not start: %w", err)
+		// Where the artifact lies means nothing to the developer who reads this.
+		return nil, fmt.Errorf("the skill does not start: %s", strings.ReplaceAll(err.Error(), spec.Dir, "the skill's folder"))
 	}
 	if err := m.testAnswers(ctx, k, instance); err != nil {
 		return nil, errors.Join(err, instance.Close(ctx))
@@ -171,7 +198,7 @@ func (m *Manager) spec(k *manifest.Skill, id, hash string) runtime.Spec {
 func (m *Manager) artifactDir(hash string) string { return filepath.Join(m.artifacts(), hash) }
 
 // unpack makes the folder of an artifact, whole or not at all.
-func (m *Manager) unpack(hash string, archive interface{ Read([]byte) (int, error) }) error {
+func (m *Manager) unpack(hash string, archive io.Reader) error {
 	if _, err := os.Stat(m.artifactDir(hash)); err == nil {
 		return nil
 	}

@@ -114,7 +114,8 @@ func (m *Manager) Remove(ctx context.Context, skill string) error {
 	m.one.Lock()
 	defer m.one.Unlock()
 	old, ok := m.Catalog.Current().Skill(skill)
-	if err := m.Store.RemoveLive(ctx, skill); err != nil {
+	// Whoever leaves now must not leave it open whether the skill was removed.
+	if err := m.Store.RemoveLive(context.WithoutCancel(ctx), skill); err != nil {
 		return err
 	}
 	if !ok {

@@ -24,6 +24,9 @@ func (r *Router) again(t *turn, old *assistant.Turn) *assistant.Turn {
 
 // send sends the reply of a turn once, without owing it.
 func (r *Router) send(t *turn) {
+	if t.asked.Direct {
+		return
+	}
 	m := r.message(t, 0, t.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
 	m.ID, m.Reply, m.ReplyTo = "", t.Reply, t.ReplyTo
 	r.Postman.Send(m)
@@ -44,8 +47,11 @@ func (r *Router) committedBefore(ctx context.Context, t *turn) (*assistant.Turn,
 // storeAway tells the user that Hark is busy, once, and returns when that is
 // durable. Nothing of what the turn wanted is done.
 func (r *Router) storeAway(ctx context.Context, t *turn) (*assistant.Turn, error) {
-	if t.fired != nil {
-		return nil, assistant.ErrStoreAway // its lease runs out and it is fired again
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // not the store is gone but the caller: the message comes again
+	}
+	if t.fired != nil || t.asked.Direct {
+		return nil, assistant.ErrStoreAway // its lease runs out and it is fired again; the caller is told
 	}
 	e := assistant.Errorf(assistant.CodeBusy, "the store cannot be reached or written")
 	e.RetryAfterMS = r.Limits.StartWithin.Milliseconds()

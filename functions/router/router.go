@@ -9,6 +9,7 @@ import (
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/catalog"
 	"github.com/hark-voice/hark/functions/dialogue"
+	"github.com/hark-voice/hark/functions/household"
 )
 
 // Store is what the router needs of the store.
@@ -16,8 +17,11 @@ type Store interface {
 	FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, error)
 	State(ctx context.Context, key assistant.StateKey) (assistant.State, error)
 	Commit(ctx context.Context, c *assistant.Commit) error
-	Home(ctx context.Context, id string) (assistant.Home, error)
-	Device(ctx context.Context, home, id string) (assistant.Device, error)
+}
+
+// Homes knows what is in each home.
+type Homes interface {
+	View(ctx context.Context, home string) (*household.View, error)
 }
 
 // Invoker calls skills. The invocations are those that reached the skill, also
@@ -38,11 +42,14 @@ type Postman interface {
 // Options of a Router. All but Logger and the limits must be set.
 type Options struct {
 	Store   Store
+	Homes   Homes
 	Invoker Invoker
 	Postman Postman
 	Catalog *catalog.Catalog
 	Clock   assistant.Clock
 	Logger  *slog.Logger
+	// Committed is called with each turn that this router has committed.
+	Committed func(*assistant.Turn)
 	// Scheduled is called after a commit that set a schedule.
 	Scheduled func()
 	Limits    Limits
@@ -50,10 +57,11 @@ type Options struct {
 
 // Limits of the road. A zero field takes its default.
 type Limits struct {
-	StartWithin   time.Duration // an utterance not started by then has expired; 30 s
-	ReplyExpires  time.Duration // 60 s
-	SayExpires    time.Duration // 24 h
-	StateAttempts int           // invocations against a state that others change; 3
+	StartWithin    time.Duration // an utterance not started by then has expired; 30 s
+	ReplyExpires   time.Duration // 60 s
+	SayExpires     time.Duration // 24 h
+	CommandExpires time.Duration // 5 min
+	StateAttempts  int           // invocations against a state that others change; 3
 }
 
 func (l Limits) withDefaults() Limits {
@@ -65,6 +73,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.StartWithin, 30*time.Second)
 	set(&l.ReplyExpires, 60*time.Second)
 	set(&l.SayExpires, 24*time.Hour)
+	set(&l.CommandExpires, 5*time.Minute)
 	if l.StateAttempts == 0 {
 		l.StateAttempts = 3
 	}
@@ -81,11 +90,14 @@ type Router struct {
 
 // New returns a Router.
 func New(o Options) (*Router, error) {
-	if o.Store == nil || o.Invoker == nil || o.Postman == nil || o.Catalog == nil || o.Clock == nil {
-		return nil, errors.New("router: Store, Invoker, Postman, Catalog and Clock must be set")
+	if o.Store == nil || o.Homes == nil || o.Invoker == nil || o.Postman == nil || o.Catalog == nil || o.Clock == nil {
+		return nil, errors.New("router: Store, Homes, Invoker, Postman, Catalog and Clock must be set")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Committed == nil {
+		o.Committed = func(*assistant.Turn) {}
 	}
 	if o.Scheduled == nil {
 		o.Scheduled = func() {}
@@ -172,7 +184,11 @@ func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
 			}
 			return r.finish(ctx, t, r.refuse(t, assistant.AsError(err)))
 		}
-		done, err := r.finish(ctx, t, r.accept(t, state, a))
+		c, err := r.accept(t, state, a)
+		if err != nil {
+			return r.finish(ctx, t, r.refuse(t, assistant.AsError(err)))
+		}
+		done, err := r.finish(ctx, t, c)
 		if !errors.Is(err, assistant.ErrConflict) {
 			return done, err
 		}
@@ -201,6 +217,7 @@ func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*ass
 		return nil, err
 	}
 	r.deliver(c, true)
+	r.Committed(t.Turn)
 	if len(c.Set) > 0 {
 		r.Scheduled()
 	}

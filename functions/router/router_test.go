@@ -13,6 +13,7 @@ import (
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/household"
 	"github.com/hark-voice/hark/functions/manifest"
 	"github.com/hark-voice/hark/functions/router"
 	"github.com/hark-voice/hark/functions/sqlite"
@@ -101,7 +102,7 @@ func newRoad(t *testing.T) *road {
 	}
 	skills.Publish(snapshot)
 	r := &road{store: store, clock: assistant.NewManualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), post: &post{}, invoke: addOne}
-	r.Router, err = router.New(router.Options{Store: store, Invoker: r, Postman: r.post, Catalog: skills, Clock: r.clock})
+	r.Router, err = router.New(router.Options{Store: store, Homes: homes(t, store, r.clock), Invoker: r, Postman: r.post, Catalog: skills, Clock: r.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +110,16 @@ func newRoad(t *testing.T) *road {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// homes are those of a store, read anew for every turn.
+func homes(t *testing.T, store household.Store, clock assistant.Clock) *household.Household {
+	t.Helper()
+	h, err := household.New(household.Options{Store: store, Clock: clock, FreshFor: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // addOne is the skill of these tests.

@@ -50,9 +50,10 @@ func (r *Router) invoke(ctx context.Context, t *turn, state assistant.State) (*a
 		return nil, assistant.Errorf(assistant.CodeNoSkill, "the skill is not deployed any more")
 	}
 	call := &assistant.Call{
-		ID: t.ID, Turn: t.ID, Home: t.house, Device: t.speaker, Lang: t.lang, Now: r.Clock.Now(),
+		ID: t.ID, Turn: t.ID, Home: t.view.Home, Device: t.speaker, Lang: t.lang, Now: r.Clock.Now(),
 		Skill: t.skill.Name, Version: t.skill.ID, Intent: t.Intent, Fired: t.fired, Text: t.Text,
 		Session: t.session.ID, NewSession: t.session.New, State: state,
+		Entities: t.view.Visible(t.skill.Entities),
 	}
 	if t.asked != nil {
 		call.Person, call.Now = t.asked.Person, t.asked.Received

@@ -2,12 +2,12 @@ package router
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/catalog"
 	"github.com/hark-voice/hark/functions/dialogue"
+	"github.com/hark-voice/hark/functions/household"
 )
 
 // turn is a turn on its way: what the store will hold, and what only the road needs.
@@ -15,7 +15,7 @@ type turn struct {
 	*assistant.Turn
 	asked    *assistant.Utterance // nil for a firing
 	fired    *assistant.Schedule  // nil for an utterance
-	house    assistant.Home
+	view     *household.View
 	speaker  assistant.Device
 	lang     string
 	session  dialogue.Session
@@ -35,8 +35,6 @@ func (r *Router) begin(u *assistant.Utterance, id string) *turn {
 			Text: u.Text, Received: u.Received, ReplyTo: u.ReplyTo,
 		},
 		asked: u, lang: u.Lang, session: dialogue.Open(u, id),
-		house:    assistant.Home{ID: u.Home},
-		speaker:  assistant.Device{Home: u.Home, ID: u.Device},
 		snapshot: r.Catalog.Current(), stage: time.Now(),
 	}
 	return t
@@ -79,31 +77,17 @@ func (r *Router) expired(u *assistant.Utterance) *assistant.Error {
 
 // locate finds the home and the device of a turn. A device without a record
 // (its credentials prove that it is one) has no room and no language of its own.
-func (r *Router) locate(ctx context.Context, t *turn) error {
-	home, err := r.Store.Home(ctx, t.Home)
-	switch {
-	case err == nil:
-		t.house = home
-	case !errors.Is(err, assistant.ErrNotFound):
+func (r *Router) locate(ctx context.Context, t *turn) (err error) {
+	if t.view, err = r.Homes.View(ctx, t.Home); err != nil {
 		return err
 	}
-	if t.Device == "" {
-		return nil
-	}
-	device, err := r.Store.Device(ctx, t.Home, t.Device)
-	switch {
-	case err == nil:
-		t.speaker = device
-	case errors.Is(err, assistant.ErrNotFound):
-		t.speaker = assistant.Device{Home: t.Home, ID: t.Device}
-	default:
-		return err
-	}
+	t.speaker = t.view.Devices[t.Device]
+	t.speaker.Home, t.speaker.ID = t.Home, t.Device
 	if t.asked != nil && t.asked.Area != "" {
 		t.speaker.Area = t.asked.Area
 	}
 	if t.lang == "" {
-		t.lang = t.speaker.Language(t.house)
+		t.lang = t.speaker.Language(t.view.Home)
 	}
 	return nil
 }
@@ -119,6 +103,9 @@ func (r *Router) message(t *turn, n int, device string, kind assistant.MessageKi
 // withReply adds the reply to a turn and to its commit, as the first message.
 func (r *Router) withReply(t *turn, c *assistant.Commit, reply *assistant.Reply) {
 	t.Reply = reply
+	if t.asked.Direct {
+		return // the caller takes it from the turn
+	}
 	m := r.message(t, 0, t.Device, assistant.MessageReply, r.Clock.Now(), r.Limits.ReplyExpires)
 	m.Reply, m.ReplyTo = reply, t.ReplyTo
 	c.Messages = append(c.Messages, m)
@@ -144,7 +131,7 @@ func (r *Router) refuse(t *turn, e *assistant.Error) *assistant.Commit {
 }
 
 // accept makes the commit of a turn that a skill answered.
-func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *assistant.Commit {
+func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) (*assistant.Commit, error) {
 	c := &assistant.Commit{Turn: t.Turn, Fired: t.fired, Set: a.Set}
 	if a.State != nil {
 		c.State = &assistant.StateChange{Key: stateKey(t), Base: state.Revision, Value: a.State}
@@ -165,7 +152,39 @@ func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) *as
 	for _, s := range says {
 		r.say(t, c, s)
 	}
-	return c
+	t.Commands = nil // of an attempt before
+	for _, command := range a.Commands {
+		if err := r.command(t, c, command); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// command adds a command to the device that answers for its entity.
+func (r *Router) command(t *turn, c *assistant.Commit, command assistant.Command) error {
+	device := ""
+	for _, e := range t.view.Entities {
+		if e.ID == command.Entity {
+			device = e.Device
+		}
+	}
+	if device == "" {
+		return assistant.Errorf(assistant.CodeSkillFailed, "entity %s belongs to no device: `hark entity add %s %s --device DEVICE`", command.Entity, t.Home, command.Entity)
+	}
+	m := r.message(t, t.effects(c), device, assistant.MessageCommand, r.Clock.Now(), r.Limits.CommandExpires)
+	m.Command = &command
+	c.Messages = append(c.Messages, m)
+	t.Commands = append(t.Commands, assistant.Issued{ID: m.ID, Device: device, Command: command})
+	return nil
+}
+
+// effects numbers the next message of a turn: 0 is always the reply.
+func (t *turn) effects(c *assistant.Commit) int {
+	if t.asked != nil && t.asked.Direct {
+		return len(c.Messages) + 1
+	}
+	return len(c.Messages)
 }
 
 // say adds speech that was not asked for. One that is due keeps its day from
@@ -184,7 +203,7 @@ func (r *Router) say(t *turn, c *assistant.Commit, s assistant.DeviceSay) {
 	if s.Lang == "" {
 		s.Lang = t.lang
 	}
-	m := r.message(t, len(c.Messages), device, assistant.MessageSay, created, r.Limits.SayExpires)
+	m := r.message(t, t.effects(c), device, assistant.MessageSay, created, r.Limits.SayExpires)
 	if device == "" || r.Clock.Now().After(m.Expires) {
 		t.note("say", "not spoken: no device, or too late")
 		return
@@ -196,5 +215,5 @@ func (r *Router) say(t *turn, c *assistant.Commit, s assistant.DeviceSay) {
 
 func withoutEffects(c *assistant.Commit) bool {
 	return c.State == nil && c.Fired == nil && len(c.Set) == 0 && len(c.Cancel) == 0 &&
-		len(c.Messages) == 1 && c.Messages[0].Kind == assistant.MessageReply
+		(len(c.Messages) == 0 || len(c.Messages) == 1 && c.Messages[0].Kind == assistant.MessageReply)
 }

@@ -28,7 +28,11 @@ func (r *Router) understand(t *turn) *assistant.Error {
 			t.asked.Lang, strings.Join(t.snapshot.Languages(), ", "))
 	}
 	for _, lang := range langs {
-		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.speaker.Area}})
+		names, err := t.view.Lists(lang)
+		if err != nil { // a home's odd names must not make it deaf
+			r.Logger.Warn("the names of a home cannot be used", "home", t.Home, "error", err)
+		}
+		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.speaker.Area}, Lists: names})
 		if len(result.Matches) == 0 {
 			continue
 		}
@@ -41,6 +45,9 @@ func (r *Router) understand(t *turn) *assistant.Error {
 		return nil
 	}
 	t.note("understand", "nothing in "+strings.Join(langs, ", "))
+	if t.asked.Lang == "" {
+		t.lang = inScript(langs, t.Text)
+	}
 	return assistant.Errorf(assistant.CodeNotUnderstood, "no sentence of a deployed skill matches, in %s", strings.Join(langs, ", "))
 }
 
@@ -90,17 +97,32 @@ func (t *turn) languages() []string {
 	if t.asked.Lang != "" {
 		return langs
 	}
-	han := strings.ContainsFunc(t.Text, func(c rune) bool { return unicode.Is(unicode.Han, c) })
 	for _, lang := range known {
-		if len(langs) > 0 && langs[0] == lang {
-			continue
-		}
-		base, _ := language.Make(lang).Base()
-		if hanScript := base.String() == "zh" || base.String() == "ja"; hanScript == han {
+		if (len(langs) == 0 || langs[0] != lang) && writtenInHan(lang) == holdsHan(t.Text) {
 			langs = append(langs, lang)
 		}
 	}
 	return langs
+}
+
+// inScript returns the first of the languages that is written as the text is,
+// else the first: who was not understood is told so in their own language.
+func inScript(langs []string, text string) string {
+	for _, lang := range langs {
+		if writtenInHan(lang) == holdsHan(text) {
+			return lang
+		}
+	}
+	return langs[0]
+}
+
+func writtenInHan(lang string) bool {
+	base, _ := language.Make(lang).Base()
+	return base.String() == "zh" || base.String() == "ja"
+}
+
+func holdsHan(text string) bool {
+	return strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(unicode.Han, c) })
 }
 
 // closest returns the known language nearest to lang ("de-AT" -> "de"), empty

@@ -94,6 +94,25 @@ CREATE TABLE devices (
 	PRIMARY KEY (home, id)
 );
 
+CREATE TABLE entities (
+	home    TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	device  TEXT NOT NULL, -- whose it is; empty: nobody's
+	doc     TEXT NOT NULL, -- without the state
+	state   TEXT NOT NULL,
+	updated INTEGER,
+	PRIMARY KEY (home, id)
+);
+CREATE TABLE readings (
+	home   TEXT NOT NULL,
+	device TEXT NOT NULL,
+	key    TEXT NOT NULL, -- of a reading that may come again
+	at     INTEGER NOT NULL,
+	vals   TEXT NOT NULL,
+	PRIMARY KEY (home, device, key)
+) WITHOUT ROWID;
+CREATE INDEX readings_at ON readings (home, at);
+
 CREATE TABLE versions (
 	skill     TEXT NOT NULL,
 	id        TEXT NOT NULL,

@@ -57,6 +57,7 @@ var (
 	_ assistant.HomeStore     = (*Store)(nil)
 	_ assistant.SkillStore    = (*Store)(nil)
 	_ assistant.UsageStore    = (*Store)(nil)
+	_ assistant.EntityStore   = (*Store)(nil)
 	_ topic.CredentialStore   = (*Store)(nil)
 )
 

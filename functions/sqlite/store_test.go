@@ -30,6 +30,10 @@ func TestContract(t *testing.T) {
 		t.Helper()
 		return openAt(t, t.TempDir())
 	})
+	storetest.RunEntities(t, func(t *testing.T) storetest.EntityStore {
+		t.Helper()
+		return openAt(t, t.TempDir())
+	})
 }
 
 func TestReopen(t *testing.T) {

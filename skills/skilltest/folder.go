@@ -18,6 +18,9 @@ type folder struct {
 	Triggers struct {
 		Intents []string `yaml:"intents"`
 	} `yaml:"triggers"`
+	Permissions struct {
+		Entities []string `yaml:"entities"`
+	} `yaml:"permissions"`
 }
 
 func readFolder(files fs.FS) (folder, error) {

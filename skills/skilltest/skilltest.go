@@ -47,6 +47,7 @@ type Tester struct {
 	calls              int
 	states             map[string]*assistantv1.State // by home
 	schedules          map[scheduleKey]schedule
+	entities           map[string][]*assistantv1.Entity // by home
 }
 
 type scheduleKey struct{ home, id string }
@@ -79,6 +80,7 @@ func New(tb TB, s skills.Skill) *Tester {
 		now:  time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC),
 		home: "home", device: "speaker", lang: "en",
 		states: make(map[string]*assistantv1.State), schedules: make(map[scheduleKey]schedule),
+		entities: make(map[string][]*assistantv1.Entity),
 	}
 }
 
@@ -152,6 +154,7 @@ type Answer struct {
 	Set       []Schedule // schedules set
 	Cancelled []string   // ids of schedules cancelled
 	Messages  []Say
+	Commands  []Command
 }
 
 // Schedule is one that the skill set.
@@ -161,6 +164,13 @@ type Schedule struct {
 	Device   string
 	Kind     skills.Kind
 	Fallback string
+}
+
+// Command is what an entity was asked to do.
+type Command struct {
+	Entity  string
+	Service string
+	Args    map[string]any // nil: none
 }
 
 // Say is speech that nobody asked for.
@@ -243,7 +253,7 @@ func (t *Tester) State() string { return string(t.states[t.home].GetValue()) }
 func (t *Tester) fire(key scheduleKey, s schedule) []Say {
 	t.tb.Helper()
 	req := t.request(t.now, s.GetDevice(), s.lang)
-	req.Home, req.State = key.home, t.states[key.home]
+	req.Home, req.State, req.Entities = key.home, t.states[key.home], t.visible(key.home)
 	req.Request = &assistantv1.InvokeRequest_Event{Event: &assistantv1.EventRequest{
 		Event: &assistantv1.EventRequest_Schedule{Schedule: &assistantv1.ScheduleEvent{
 			Id: s.GetId(), DueMs: s.GetAtMs(), Payload: s.GetPayload(),
@@ -272,6 +282,7 @@ func (t *Tester) request(now time.Time, device, lang string) *assistantv1.Invoke
 		NowMs: now.UnixMilli(), DeadlineMs: now.Add(timeout).UnixMilli(),
 		TimeZone: now.Location().String(), Locale: lang,
 		Home: t.home, Device: device, Area: t.area, State: t.states[t.home],
+		Entities: t.visible(t.home),
 	}
 }
 
@@ -305,6 +316,9 @@ func (t *Tester) answer(req *assistantv1.InvokeRequest, resp *assistantv1.Invoke
 		}
 		t.schedules[scheduleKey{req.GetHome(), set.GetId()}] = schedule{set, req.GetLocale()}
 		answer.Set = append(answer.Set, t.schedule(set))
+	}
+	for _, c := range resp.GetCommands() {
+		answer.Commands = append(answer.Commands, t.command(req, c))
 	}
 	for _, m := range resp.GetMessages() {
 		say := Say{At: t.now, Device: m.GetDevice(), Lang: m.GetLocale(), Speech: m.GetSpeech(), Kind: skills.Kind(m.GetKind())}

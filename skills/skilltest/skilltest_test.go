@@ -69,6 +69,12 @@ func TestFailures(t *testing.T) {
 		"slot x": func(tb skilltest.TB) {
 			skilltest.New(tb, skill(good, broken)).Intent("Do", skilltest.Slot("x", struct{}{}))
 		},
+		"which it cannot see":  func(tb skilltest.TB) { commander(tb, "lock.door").Intent("Do") },
+		"which is offline":     func(tb skilltest.TB) { commander(tb, "light.desk").Offline("light.desk").Intent("Do") },
+		"no entity light.wall": func(tb skilltest.TB) { commander(tb, "light.desk").Offline("light.wall") },
+		"the state of entity": func(tb skilltest.TB) {
+			commander(tb, "light.desk").Entity(skills.Entity{ID: "a", State: map[string]any{"x": struct{}{}}})
+		},
 		"schedule late": func(tb skilltest.TB) {
 			st := skilltest.New(tb, skill(good, ringer("")))
 			st.Intent("Do")
@@ -78,6 +84,38 @@ func TestFailures(t *testing.T) {
 		if got := fails(t, run); !strings.Contains(got, want) {
 			t.Errorf("failed with %q, want %q", got, want)
 		}
+	}
+}
+
+// commander turns on an entity of a home with a light and a lock.
+func commander(tb skilltest.TB, entity string) *skilltest.Tester {
+	const manifest = "triggers: {intents: [Do]}\npermissions: {entities: [light]}"
+	st := skilltest.New(tb, skill(manifest, func(*skills.Call) (*skills.Answer, error) {
+		return new(skills.Answer).Command(entity, "turn_on", nil), nil
+	}))
+	return st.Entity(skills.Entity{ID: "light.desk"}).Entity(skills.Entity{ID: "lock.door"})
+}
+
+// Each home has its own entities, and an id is there once.
+func TestEntities(t *testing.T) {
+	const manifest = "triggers: {intents: [Do]}\npermissions: {entities: [light]}"
+	st := skilltest.New(t, skill(manifest, func(call *skills.Call) (*skills.Answer, error) {
+		answer := skills.Speak(fmt.Sprint(call.Entities.Names()))
+		if call.Fired.ID == "" {
+			answer.Schedule(skills.Schedule{ID: "later", At: call.Now().Add(time.Minute)})
+		}
+		return answer, nil
+	}))
+	st.Entity(skills.Entity{ID: "light.desk", Name: "old"}).Entity(skills.Entity{ID: "light.desk", Name: "lamp"})
+	if got := st.Intent("Do").Speech; got != "[lamp]" {
+		t.Errorf("saw %s", got)
+	}
+	st.Home("another")
+	if got := st.Intent("Do").Speech; got != "[]" {
+		t.Errorf("another home saw %s", got)
+	}
+	if said := st.Advance(time.Hour); len(said) != 2 || said[0].Speech != "[]" || said[1].Speech != "[lamp]" {
+		t.Errorf("said %+v", said)
 	}
 }
 

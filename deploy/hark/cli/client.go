@@ -54,13 +54,16 @@ func newClient() (*client, error) {
 	return &client{base: strings.TrimSuffix(base.String(), "/"), token: token, http: &http.Client{}}, nil
 }
 
-// firstLine returns the value if there is one, else the file's content, else the default.
+// firstLine returns the value if there is one, else the first line of the file,
+// else the default.
 func firstLine(value, file, otherwise string) string {
 	if value != "" {
 		return value
 	}
 	if content, err := os.ReadFile(file); err == nil { //nolint:gosec // the data folder is the user's own
-		return strings.TrimSpace(string(content))
+		if line, _, _ := strings.Cut(strings.TrimSpace(string(content)), "\n"); line != "" {
+			return strings.TrimSpace(line)
+		}
 	}
 	return otherwise
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -26,7 +28,7 @@ type Login struct {
 
 // Commands returns the commands that talk to a running Hark.
 func Commands(talk Talk) []*cobra.Command {
-	return []*cobra.Command{device(), home(), say(talk), skill(), usage(), trace(), schedules()}
+	return []*cobra.Command{device(), home(), entity(), say(talk), skill(), usage(), trace(), schedules()}
 }
 
 // group makes a command that only holds others.
@@ -145,21 +147,21 @@ func home() *cobra.Command {
 		},
 	}
 	list.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return group("home", "Homes", list, set)
+	return group("home", "Homes", list, set, homeReadings())
 }
 
 func say(talk Talk) *cobra.Command {
 	var homeID, deviceID, lang string
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "say TEXT", Short: "Say a sentence as a device would, and print the answer", Args: cobra.ExactArgs(1),
+		Use: "say TEXT", Short: "Say a sentence as a device would, and print the answer", Args: cobra.MinimumNArgs(1),
 		Example: "  hark say \"what time is it\"\n  hark say 现在几点",
 		RunE: func(c *cobra.Command, args []string) error {
 			hark, err := newClient()
 			if err != nil {
 				return err
 			}
-			if err := hark.speaker(c.Context(), &homeID, &deviceID); err != nil {
+			if err := hark.speaker(c, &homeID, &deviceID); err != nil {
 				return err
 			}
 			var login Login
@@ -167,7 +169,7 @@ func say(talk Talk) *cobra.Command {
 			if err := hark.call(c.Context(), "POST", path, nil, &login); err != nil {
 				return err
 			}
-			reply, err := talk(c.Context(), login, args[0], lang)
+			reply, err := talk(c.Context(), login, strings.Join(args, " "), lang)
 			if err != nil {
 				return err
 			}
@@ -175,7 +177,7 @@ func say(talk Talk) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&homeID, "home", "", "the home to speak in (default: demo, or the only one)")
-	c.Flags().StringVar(&deviceID, "device", "", "the device to speak to (default: the home's first)")
+	c.Flags().StringVar(&deviceID, "device", "", "the device to speak to (default: speaker, or the home's first)")
 	c.Flags().StringVar(&lang, "lang", "", "the language of the sentence (default: found out)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the reply as it came")
 	return c
@@ -201,33 +203,50 @@ func printReply(c *cobra.Command, reply []byte, asJSON bool) error {
 		fmt.Fprintln(c.OutOrStdout(), r.Speech)
 	}
 	if r.Error != nil {
-		return fmt.Errorf("%s: %s (hark trace %s)", r.Error.Code, r.Error.Message, r.Turn)
+		hint := ""
+		if r.Turn != "" {
+			hint = " (hark trace " + r.Turn + ")"
+		}
+		return fmt.Errorf("%s: %s%s", r.Error.Code, r.Error.Message, hint)
 	}
 	return nil
 }
 
-// speaker fills in the home and the device to speak to where they are not named.
-func (c *client) speaker(ctx context.Context, homeID, deviceID *string) error {
+// speaker fills in the home and the device to speak to where they are not
+// named, and says so where there was a choice.
+func (c *client) speaker(cmd *cobra.Command, homeID, deviceID *string) error {
 	if *homeID != "" && *deviceID != "" {
 		return nil
 	}
 	var homes []homeRow
-	if err := c.call(ctx, "GET", "/api/v1/homes", nil, &homes); err != nil {
+	if err := c.call(cmd.Context(), "GET", "/api/v1/homes", nil, &homes); err != nil {
 		return err
 	}
-	for _, h := range homes {
-		if *homeID == h.ID || *homeID == "" && (h.ID == "demo" || len(homes) == 1) {
-			*homeID = h.ID
-			if *deviceID == "" && len(h.Devices) > 0 {
-				*deviceID = h.Devices[0].ID
-			}
+	i := slices.IndexFunc(homes, func(h homeRow) bool {
+		return *homeID == h.ID || *homeID == "" && (h.ID == "demo" || len(homes) == 1)
+	})
+	switch {
+	case i < 0 && *homeID == "":
+		return errors.New("which home? name it with --home (`hark home list`)")
+	case i < 0:
+		return fmt.Errorf("there is no home %s (`hark home list`)", *homeID)
+	}
+	h := homes[i]
+	*homeID = h.ID
+	if *deviceID != "" {
+		return nil
+	}
+	if len(h.Devices) == 0 {
+		return fmt.Errorf("home %s has no device to speak to: `hark device add %s speaker`", h.ID, h.ID)
+	}
+	*deviceID = h.Devices[0].ID
+	for _, d := range h.Devices {
+		if d.ID == "speaker" {
+			*deviceID = d.ID
 		}
 	}
-	switch {
-	case *homeID == "":
-		return errors.New("which home? name it with --home (`hark home list`)")
-	case *deviceID == "":
-		return fmt.Errorf("home %s has no device to speak to: `hark device add %s speaker`", *homeID, *homeID)
+	if len(h.Devices) > 1 || len(homes) > 1 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "(to %s/%s)\n", *homeID, *deviceID)
 	}
 	return nil
 }

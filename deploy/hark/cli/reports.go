@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ func usage() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&by, "by", "skill", "group by skill, version or home")
-	c.Flags().StringVar(&from, "from", "", "from this time on: RFC 3339, a day such as 2026-01-31, Unix milliseconds, or an age such as 24h")
+	c.Flags().StringVar(&from, "from", "", "from this time on: RFC 3339, a day such as 2026-01-31, Unix milliseconds, or an age such as 24h or 7d")
 	c.Flags().StringVar(&to, "to", "", "before this time, likewise")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&asCSV, "csv", false, "print CSV")
@@ -86,10 +87,11 @@ func printUsage(c *cobra.Command, rows []usageRow, asJSON, asCSV bool) error {
 		return out.WriteAll(lines)
 	}
 	out := table(c)
-	fmt.Fprintln(out, "SKILL\tVERSION\tHOME\tCALLS\tERRORS\tCOLD\tWALL ms\tCPU ms\tGB-s\tCU")
+	fmt.Fprintln(out, "WHAT\tCALLS\tERRORS\tCOLD\tWALL ms\tCPU ms\tGB-s\tCU")
 	for _, r := range rows {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.1f\t%.3f\t%.6f\n",
-			r.Skill, r.Version, r.Home, r.Invocations, r.Errors, r.ColdStarts, r.WallMS, r.CPUMS, r.GBS, r.CU)
+		what := strings.TrimSpace(strings.Join([]string{r.Skill, r.Version, r.Home}, " "))
+		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%.1f\t%.3f\t%.6f\n",
+			what, r.Invocations, r.Errors, r.ColdStarts, r.WallMS, r.CPUMS, r.GBS, r.CU)
 	}
 	return out.Flush()
 }
@@ -102,6 +104,11 @@ func moment(text string, now time.Time) (string, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return strconv.FormatInt(ms, 10), nil
 	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil {
+			return strconv.FormatInt(now.AddDate(0, 0, -n).UnixMilli(), 10), nil
+		}
+	}
 	if age, err := time.ParseDuration(text); err == nil {
 		return strconv.FormatInt(now.Add(-age).UnixMilli(), 10), nil
 	}
@@ -110,7 +117,7 @@ func moment(text string, now time.Time) (string, error) {
 			return strconv.FormatInt(t.UnixMilli(), 10), nil
 		}
 	}
-	return "", fmt.Errorf("%q is no time: use RFC 3339, a day such as 2026-01-31, Unix milliseconds, or an age such as 24h", text)
+	return "", fmt.Errorf("%q is no time: use RFC 3339, a day such as 2026-01-31, Unix milliseconds, or an age such as 24h or 7d", text)
 }
 
 type turnRow struct {
@@ -181,7 +188,7 @@ func (c *client) showTurn(cmd *cobra.Command, path string, asJSON bool) error {
 		return err
 	}
 	out := table(cmd)
-	fmt.Fprintf(out, "turn\t%s\n%s\t%s\nfrom\t%s/%s\nreceived\t%s\n", t.ID, t.Kind, t.Text, t.Home, t.Device, t.Received.Local().Format("2006-01-02 15:04:05.000"))
+	fmt.Fprintf(out, "turn\t%s\n%s\t%s\nfrom\t%s/%s\nreceived\t%s\n", t.ID, t.Kind, t.Text, t.Home, t.Device, t.Received.Local().Format("2006-01-02 15:04:05.000 MST"))
 	if t.Intent != nil {
 		fmt.Fprintf(out, "intent\t%s.%s\t%s\n", t.Intent.Skill, t.Intent.Name, t.Intent.Template)
 	}
@@ -223,10 +230,10 @@ func (c *client) showTurns(cmd *cobra.Command, path string, asJSON bool) error {
 		if t.Reply != nil {
 			answer = t.Reply.Speech
 			if t.Reply.Error != nil {
-				skill = t.Reply.Error.Code
+				skill = strings.TrimSpace(skill + " " + t.Reply.Error.Code)
 			}
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s/%s\t%s\t%d\t%s\t%s\n", t.ID, t.Received.Local().Format("15:04:05.000"), t.Home, t.Device,
+		fmt.Fprintf(out, "%s\t%s\t%s/%s\t%s\t%d\t%s\t%s\n", t.ID, t.Received.Local().Format("01-02 15:04:05.000 MST"), t.Home, t.Device,
 			skill, t.Finished.Sub(t.Received).Milliseconds(), t.Text, answer)
 	}
 	return out.Flush()
@@ -259,7 +266,7 @@ func schedules() *cobra.Command {
 			out := table(c)
 			fmt.Fprintln(out, "DUE\tHOME\tDEVICE\tSKILL\tKIND\tID")
 			for _, r := range rows {
-				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Due.Local().Format("2006-01-02 15:04:05"), r.Home, r.Device, r.Skill, r.Kind, r.ID)
+				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Due.Local().Format("2006-01-02 15:04:05 MST"), r.Home, r.Device, r.Skill, r.Kind, r.ID)
 			}
 			return out.Flush()
 		},

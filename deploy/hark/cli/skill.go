@@ -109,6 +109,7 @@ func skillList() *cobra.Command {
 				Languages []string  `json:"languages"`
 				Intents   []string  `json:"intents"`
 				Instances int       `json:"instances"`
+				Failure   string    `json:"failure,omitempty"`
 				Missing   []string  `json:"missing_isolation"`
 			}{}
 			if err := hark.call(c.Context(), "GET", "/api/v1/skills", nil, &rows); err != nil {
@@ -119,14 +120,20 @@ func skillList() *cobra.Command {
 			}
 			out := table(c)
 			fmt.Fprintln(out, "SKILL\tVERSION\tSINCE\tLANGUAGES\tINSTANCES\tINTENTS")
-			missing := []string{}
+			missing, failures := []string{}, []string{}
 			for _, r := range rows {
 				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%d\t%s\n", r.Skill, r.Version, r.Since.Local().Format("2006-01-02 15:04:05"),
 					strings.Join(r.Languages, ","), r.Instances, strings.Join(r.Intents, ","))
 				missing = r.Missing
+				if r.Failure != "" {
+					failures = append(failures, r.Skill+" fails: "+r.Failure)
+				}
 			}
 			if err := out.Flush(); err != nil {
 				return err
+			}
+			for _, f := range failures {
+				fmt.Fprintln(c.OutOrStdout(), f)
 			}
 			for _, m := range missing {
 				fmt.Fprintln(c.OutOrStdout(), "not isolated:", m)

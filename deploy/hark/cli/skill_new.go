@@ -95,7 +95,11 @@ func writeModule(ctx context.Context, dir, name string) error {
 			return errors.New("Hark's source was not found above this folder: name it with HARK_SOURCE") //nolint:staticcheck // a name begins it
 		}
 	}
-	mod := fmt.Sprintf("module %s\n\ngo 1.26\n\nrequire %s v0.0.0\n\nreplace %s => %s\n", name, bundle.Module, bundle.Module, source)
+	source, err := filepath.Abs(source) // in a go.mod a path is relative to that file
+	if err != nil {
+		return err
+	}
+	mod := fmt.Sprintf("module %s\n\ngo 1.26\n\nrequire %s v0.0.0\n\nreplace %s => %q\n", name, bundle.Module, bundle.Module, source)
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600); err != nil {
 		return err
 	}

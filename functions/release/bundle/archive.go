@@ -24,6 +24,10 @@ const (
 	MaxArchive = 64 << 20  // bytes of the packed folder
 	maxFolder  = 256 << 20 // bytes of all files
 	maxFiles   = 2000
+	maxPath    = 512 // bytes of a file's path
+	// maxUnzipped bounds the stream that an archive unzips to: the files, and
+	// generously their headers.
+	maxUnzipped = maxFolder + maxFiles*8<<10
 )
 
 // Pack writes the files below dir that keep accepts to w, as a gzipped tar. The
@@ -47,7 +51,11 @@ func Pack(w io.Writer, dir string, keep func(path string) bool) error {
 func list(dir string, keep func(string) bool) ([]string, error) {
 	var files []string
 	var size int64
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	dir, err := filepath.EvalSymlinks(dir) // a link to a folder is not walked
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -98,7 +106,9 @@ func packFile(archive *tar.Writer, dir, name string) error {
 
 // Unpack reads an archive made by Pack, or by a stranger, into dir, which must
 // exist. Nothing is written outside of dir.
-func Unpack(r io.Reader, dir string) error {
+func Unpack(r io.Reader, dir string) error { return unpack(r, dir, maxUnzipped) }
+
+func unpack(r io.Reader, dir string, unzippedMost int64) error {
 	zipped, err := gzip.NewReader(io.LimitReader(r, MaxArchive))
 	if err != nil {
 		return fmt.Errorf("the archive is not gzip: %w", err)
@@ -108,7 +118,7 @@ func Unpack(r io.Reader, dir string) error {
 		return fmt.Errorf("unpack: %w", err)
 	}
 	defer root.Close()
-	archive, left := tar.NewReader(zipped), int64(maxFolder)
+	archive, left := tar.NewReader(io.LimitReader(zipped, unzippedMost)), int64(maxFolder)
 	for n := 0; ; n++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -137,6 +147,9 @@ func unpackFile(root *os.Root, archive io.Reader, header *tar.Header) error {
 	name := filepath.FromSlash(header.Name)
 	if !filepath.IsLocal(name) {
 		return errors.New("the path leads out of the folder")
+	}
+	if len(name) > maxPath {
+		return fmt.Errorf("the path has more than %d bytes", maxPath)
 	}
 	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err

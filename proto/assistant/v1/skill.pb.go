@@ -1092,13 +1092,16 @@ func (x *State) GetValue() []byte {
 
 // Entity is a device, or a part of one, that can be named and acted on.
 type Entity struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Area          string                 `protobuf:"bytes,4,opt,name=area,proto3" json:"area,omitempty"`
-	State         *structpb.Struct       `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
-	Available     bool                   `protobuf:"varint,6,opt,name=available,proto3" json:"available,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Domain string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	Name   string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Area   string                 `protobuf:"bytes,4,opt,name=area,proto3" json:"area,omitempty"`
+	State  *structpb.Struct       `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Whether a command to it would be carried out now.
+	Available bool `protobuf:"varint,6,opt,name=available,proto3" json:"available,omitempty"`
+	// When the state was reported; 0: never.
+	UpdatedMs     int64 `protobuf:"varint,7,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1173,6 +1176,13 @@ func (x *Entity) GetAvailable() bool {
 		return x.Available
 	}
 	return false
+}
+
+func (x *Entity) GetUpdatedMs() int64 {
+	if x != nil {
+		return x.UpdatedMs
+	}
+	return 0
 }
 
 // InvokeResponse is the answer. What it asks for (state, schedules, commands,
@@ -1599,12 +1609,14 @@ func (*Delegate) Descriptor() ([]byte, []int) {
 	return file_assistant_v1_skill_proto_rawDescGZIP(), []int{17}
 }
 
-// Command acts on an entity.
+// Command acts on an entity of the request that is available.
 type Command struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Entity        string                 `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
-	Service       string                 `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
-	Args          *structpb.Struct       `protobuf:"bytes,3,opt,name=args,proto3" json:"args,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Entity string                 `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	// What to do: 1-64 of a-z, 0-9 and _, such as turn_on.
+	Service string `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
+	// 64 fields and 4 KiB as JSON at most.
+	Args          *structpb.Struct `protobuf:"bytes,3,opt,name=args,proto3" json:"args,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2297,14 +2309,16 @@ const file_assistant_v1_skill_proto_rawDesc = "" +
 	"attributes\"9\n" +
 	"\x05State\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"\xa5\x01\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xc4\x01\n" +
 	"\x06Entity\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04area\x18\x04 \x01(\tR\x04area\x12-\n" +
 	"\x05state\x18\x05 \x01(\v2\x17.google.protobuf.StructR\x05state\x12\x1c\n" +
-	"\tavailable\x18\x06 \x01(\bR\tavailable\"\xc1\x05\n" +
+	"\tavailable\x18\x06 \x01(\bR\tavailable\x12\x1d\n" +
+	"\n" +
+	"updated_ms\x18\a \x01(\x03R\tupdatedMs\"\xc1\x05\n" +
 	"\x0eInvokeResponse\x12\x16\n" +
 	"\x06speech\x18\x01 \x01(\tR\x06speech\x12\x12\n" +
 	"\x04ssml\x18\x02 \x01(\tR\x04ssml\x12&\n" +
