@@ -110,6 +110,8 @@ func TestWill(t *testing.T) {
 						t.Errorf("after %v", time.Since(began))
 					}
 				}
+				eventually(t, "over", func() bool { n := h.Stats(); return n.Connections <= 1 || n.Accepted == 3 })
+				h.consumer.none(t)
 				_ = h.stop()
 				h.consumer.none(t)
 				if pk, err := watch.read(patience); err == nil && pk.FixedHeader.Type != packets.Disconnect {

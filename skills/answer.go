@@ -18,8 +18,9 @@ const (
 	MaxPayload = 4 << 10  // bytes of a schedule's payload as JSON
 	MaxArgs    = 4 << 10  // bytes of a command's arguments as JSON
 
-	maxCommands = 64 // of one answer
-	maxArgs     = 64 // of one command
+	MaxCommands = 64 // of one answer
+
+	maxArgs = 64 // of one command
 )
 
 // Answer is what is said, and what happens with it. Its methods return the
@@ -164,8 +165,8 @@ func (a *Answer) fail(err error) {
 
 // response puts the answer on the wire.
 func (a *Answer) response() (*assistantv1.InvokeResponse, error) {
-	if len(a.commands) > maxCommands {
-		a.fail(fmt.Errorf("the answer has %d commands: %d at most", len(a.commands), maxCommands))
+	if len(a.commands) > MaxCommands {
+		a.fail(fmt.Errorf("the answer has %d commands: %d at most", len(a.commands), MaxCommands))
 	}
 	err := errors.Join(append(a.errs, checkSpeech("the answer", a.speech))...)
 	if err != nil {

@@ -148,7 +148,7 @@ func ExampleAnswer_Tell() {
 // house has a skill that may see lights, and what is in the home beside it.
 func house(tb skilltest.TB, do func(*skills.Call) *skills.Answer) *skilltest.Tester {
 	skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) { return do(call), nil },
-		"  on: Turning on the {{list .}}.\n  off: \"{{list .}} {{plural (len .) \"is\" \"are\"}} offline.\"\n")
+		"  on: Turning on the {{list .}}.\n  off: '{{list .}} {{plural (len .) \"is\" \"are\"}} offline.'\n")
 	skill.Files.(fstest.MapFS)["skill.yaml"].Data = []byte("triggers: {intents: [Do]}\npermissions: {entities: [light]}")
 	return skilltest.New(tb, skill)
 }

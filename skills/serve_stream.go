@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
 	"google.golang.org/grpc"
@@ -22,6 +23,7 @@ const (
 	maxBatch      = 16
 	maxBatchBytes = maxResponse
 	maxErrorText  = 4000 // bytes
+	lingerTime    = 100 * time.Millisecond
 )
 
 // Serve answers the calls of one stream, each on a goroutine of its own, so that
@@ -36,6 +38,13 @@ func (s *server) Serve(wire grpc.BidiStreamingServer[assistantv1.ServeRequest, a
 	select {
 	case err = <-received:
 	case <-s.stopping:
+		// Hark hangs up first. Where somebody else asks, calls may be on their way.
+		linger := time.NewTimer(lingerTime)
+		defer linger.Stop()
+		select {
+		case err = <-received:
+		case <-linger.C:
+		}
 	}
 	c.finish()
 	if errors.Is(err, io.EOF) {

@@ -65,3 +65,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Each kind of the contract goes one way; any other is the device's own.
+func TestKinds(t *testing.T) {
+	for _, c := range []struct {
+		kinds          []topic.Kind
+		consumed, down bool
+	}{
+		{[]topic.Kind{"hello", "utterance", "intent", "reading", "state", "status", "ack"}, true, false},
+		{[]topic.Kind{"welcome", "reply", "command", "say"}, false, true},
+		{[]topic.Kind{"", "note", "audio", "State", "states"}, false, false},
+	} {
+		for _, k := range c.kinds {
+			if k.Consumed() != c.consumed || k.Down() != c.down {
+				t.Errorf("%q: consumed %v, down %v", k, k.Consumed(), k.Down())
+			}
+		}
+	}
+}

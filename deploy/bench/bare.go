@@ -13,14 +13,12 @@ import (
 	"strings"
 	"time"
 
+	pb "github.com/hark-voice/hark/proto/assistant/v1"
 	mochi "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-
-	pb "github.com/hark-voice/hark/proto/assistant/v1"
 )
 
 // ServeBare is the whole of a bare pipeline's process: a broker that hands each
@@ -69,10 +67,8 @@ func serveBroker(ctx context.Context, call func(*pb.InvokeRequest) (*pb.InvokeRe
 	server := mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
 	defer server.Close()
 	road := &bareRoad{server: server, call: call}
-	for _, hook := range []mochi.Hook{new(auth.AllowHook), road} {
-		if err := server.AddHook(hook, nil); err != nil {
-			return fmt.Errorf("prepare the bare broker: %w", err)
-		}
+	if err := server.AddHook(road, nil); err != nil {
+		return fmt.Errorf("prepare the bare broker: %w", err)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,8 +93,14 @@ type bareRoad struct {
 	call   func(*pb.InvokeRequest) (*pb.InvokeResponse, error)
 }
 
-func (*bareRoad) ID() string           { return "road" }
-func (*bareRoad) Provides(b byte) bool { return b == mochi.OnPublished }
+func (*bareRoad) ID() string { return "road" }
+
+func (*bareRoad) Provides(b byte) bool {
+	return b == mochi.OnPublished || b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+}
+
+func (*bareRoad) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+func (*bareRoad) OnACLCheck(*mochi.Client, string, bool) bool              { return true }
 
 func (r *bareRoad) OnPublished(_ *mochi.Client, p packets.Packet) {
 	base, ok := strings.CutSuffix(p.TopicName, "/utterance")
@@ -118,7 +120,8 @@ func (r *bareRoad) OnPublished(_ *mochi.Client, p packets.Packet) {
 // bareRequest is of the size that Hark's are.
 func bareRequest(base string, payload []byte) *pb.InvokeRequest {
 	parts := strings.Split(base, "/")
-	id := string(payload[min(len(payload), 7):min(len(payload), 27)])
+	_, rest, _ := strings.Cut(string(payload), `"id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
 	now := time.Now().UnixMilli()
 	return &pb.InvokeRequest{
 		InvocationId: id + base, TurnId: id + base, NowMs: now, DeadlineMs: now + 5000,

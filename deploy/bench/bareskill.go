@@ -8,9 +8,8 @@ import (
 	"runtime"
 	"sync"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/hark-voice/hark/proto/assistant/v1"
+	"google.golang.org/grpc"
 )
 
 // maxBatch is how many calls share a message on the bare stream.

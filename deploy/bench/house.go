@@ -22,7 +22,7 @@ import (
 // child is a process of this program that is measured.
 type child struct {
 	cmd     *exec.Cmd
-	done    chan error
+	done    chan struct{}
 	address map[string]string // what it printed before READY: "mqtt", "http"
 }
 
@@ -46,7 +46,7 @@ func startChild(ctx context.Context, args ...string) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", strings.Join(args, " "), err)
 	}
-	c := &child{cmd: cmd, done: make(chan error, 1), address: map[string]string{}}
+	c := &child{cmd: cmd, done: make(chan struct{}), address: map[string]string{}}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		for _, m := range addresses.FindAllStringSubmatch(lines.Text(), -1) {
 			if c.address[m[1]] == "" {
@@ -56,7 +56,8 @@ func startChild(ctx context.Context, args ...string) (*child, error) {
 		if lines.Text() == "READY" {
 			go func() {
 				_, _ = io.Copy(io.Discard, out)
-				c.done <- cmd.Wait()
+				_ = cmd.Wait() // however it ended, it has
+				close(c.done)
 			}()
 			return c, nil
 		}

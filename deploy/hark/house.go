@@ -37,7 +37,7 @@ import (
 // house is all rooms of an all-in-one Hark, wired and not yet running.
 type house struct {
 	clock     assistant.Clock
-	store     *sqlite.Store
+	store     store
 	catalog   *catalog.Catalog
 	logs      *runtime.FileLogs
 	processes *runtime.Processes
@@ -57,6 +57,25 @@ type house struct {
 	closing   atomic.Bool
 }
 
+// store is everything that a store of Hark does.
+type store interface {
+	assistant.TurnStore
+	assistant.ScheduleStore
+	assistant.OutboxStore
+	assistant.HomeStore
+	assistant.EntityStore
+	assistant.SkillStore
+	assistant.UsageStore
+	topic.CredentialStore
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// openStore opens the database that --store names, or the file of the data folder.
+func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store, error) {
+	return sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(s.data, "hark.db"), Logger: logger})
+}
+
 func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, err error) {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
@@ -70,7 +89,7 @@ func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, 
 		manual := assistant.NewManualClock(time.Now())
 		h.clock, advance = manual, manual.Advance
 	}
-	if h.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(s.data, "hark.db"), Logger: logger}); err != nil {
+	if h.store, err = openStore(ctx, s, logger); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,25 +128,16 @@ func (h *house) wireSkills(s *settings) (err error) {
 	if h.logs, err = runtime.NewFileLogs(runtime.FileLogsOptions{Dir: filepath.Join(s.data, "logs")}); err != nil {
 		return err
 	}
-	if h.processes, err = runtime.NewProcesses(runtime.ProcessOptions{Logs: h.logs, Logger: h.logger}); err != nil {
+	if h.processes, err = runtime.NewProcesses(runtime.ProcessOptions{Logs: h.logs, Logger: h.logger, Grace: time.Second}); err != nil {
 		return err
 	}
 	prices, err := usage.DefaultPrices()
 	if err != nil {
 		return err
 	}
-	source, err := filepath.Abs(s.source) // builds run in folders of their own
+	source, err := findSource(s.source)
 	if err != nil {
-		return fmt.Errorf("--source %s: %w", s.source, err)
-	}
-	if s.source == "" {
-		here, err := os.Getwd()
-		if err != nil {
-			return fmt.Errorf("look for Hark's source: %w", err)
-		}
-		source = bundle.FindSource(here)
-	} else if bundle.FindSource(source) != source {
-		return fmt.Errorf("--source %s: that folder does not hold Hark's go.mod", s.source)
+		return err
 	}
 	h.releases, err = release.New(release.Options{
 		Store: h.store, Catalog: h.catalog, Clock: h.clock, Folder: filepath.Join(s.data, "skills"),
@@ -136,12 +146,26 @@ func (h *house) wireSkills(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	h.invoker, err = invoke.New(invoke.Options{Driver: h.processes, Specs: h.releases, Prices: prices, Clock: h.clock, Logger: h.logger})
+	h.invoker, err = invoke.New(invoke.Options{Driver: h.processes, Specs: h.releases, Prices: prices, Clock: h.clock, Logger: h.logger, Grace: 2 * time.Second})
 	if err != nil {
 		return err
 	}
 	h.releases.Connect(h.invoker)
 	return nil
+}
+
+// findSource returns the folder of Hark's own source: the one that is named, else
+// the nearest above the working directory, empty if there is none.
+func findSource(named string) (string, error) {
+	dir, err := filepath.Abs(named) // builds run in folders of their own
+	if err != nil {
+		return "", fmt.Errorf("look for Hark's source: %w", err)
+	}
+	found := bundle.FindSource(dir)
+	if named != "" && found != dir {
+		return "", fmt.Errorf("--source %s: that folder does not hold Hark's go.mod", named)
+	}
+	return found, nil
 }
 
 // wireRoad wires the way from a device to the skills and back.
@@ -235,14 +259,24 @@ func (h *house) sweep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		expired, err := h.store.Expired(ctx, h.clock.Now(), 1000)
+		count, err := h.clearExpired(ctx)
 		if err != nil && ctx.Err() == nil {
 			h.logger.Warn("expired messages cannot be cleared away; trying again", "error", err)
 		}
-		if len(expired) > 0 {
-			h.logger.Info("messages expired before their devices fetched them", "count", len(expired))
+		if count > 0 {
+			h.logger.Info("messages expired before their devices fetched them", "count", count)
 		}
 	}
+}
+
+func (h *house) clearExpired(ctx context.Context) (count int, err error) {
+	const some = 1000
+	for n := some; n == some && err == nil; count += n {
+		var expired []assistant.Message
+		expired, err = h.store.Expired(ctx, h.clock.Now(), some)
+		n = len(expired)
+	}
+	return count, err
 }
 
 // kept returns a random text of this data folder, made at its first start.

@@ -153,3 +153,23 @@ func TestWhatADataFolderKeeps(t *testing.T) {
 		t.Error("kept in a folder that is not there")
 	}
 }
+
+// Hark's source may be named in any way that a shell takes; builds, which run
+// elsewhere, get the whole path.
+func TestSourceIsFoundHoweverItIsNamed(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Dir(filepath.Dir(here))
+	for _, named := range []string{"", root, root + "/", "../..", "../../", "../../deploy/.."} {
+		if got, err := findSource(named); err != nil || got != root {
+			t.Errorf("--source %q: %q, %v; want %q", named, got, err, root)
+		}
+	}
+	for _, wrong := range []string{".", "nowhere", t.TempDir()} {
+		if got, err := findSource(wrong); err == nil || !strings.Contains(err.Error(), "go.mod") {
+			t.Errorf("--source %q: %q, %v", wrong, got, err)
+		}
+	}
+}

@@ -19,7 +19,8 @@ import (
 )
 
 // finishWithin is how long work under way may take when Hark is told to stop.
-const finishWithin = 10 * time.Second
+// With the grace of instances after it (see wireSkills) that is within 10 s.
+const finishWithin = 6 * time.Second
 
 func up() *cobra.Command {
 	s := &settings{}
@@ -30,7 +31,7 @@ func up() *cobra.Command {
 			if err := s.load(c); err != nil {
 				return err
 			}
-			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+			logger := newLogger(c.ErrOrStderr())
 			return run(c.Context(), s, c.OutOrStdout(), logger)
 		},
 	}
@@ -62,6 +63,9 @@ func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (
 		err = errors.Join(err, work.Wait(), h.processes.Close())
 	}()
 
+	if err := h.store.Ping(ctx); err != nil { // damage that opening did not show
+		return fmt.Errorf("the store cannot be written: %w", err)
+	}
 	if err := h.releases.Load(ctx); err != nil {
 		return err
 	}
@@ -99,7 +103,7 @@ func openDoors(ctx context.Context, s *settings) (net.Listener, error) {
 // serve opens the doors until ctx ends or one of them fails.
 func (h *house) serve(ctx context.Context, listener net.Listener, s *settings, out io.Writer) error {
 	h.httpAddr = listener.Addr().String()
-	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 
 	doors, ctx := errgroup.WithContext(ctx)
 	doors.Go(func() error {

@@ -67,9 +67,10 @@ func MessageTurnID(home, device, messageID string, arrived time.Time) (id, earli
 		derivedID("message", home, device, messageID, strconv.FormatInt(window-1, 10))
 }
 
-// FiringTurnID is the id of the turn that a schedule causes when it is due.
-func FiringTurnID(key ScheduleKey, due time.Time) string {
-	return derivedID("schedule", key.Home, key.Skill, key.ID, strconv.FormatInt(due.UnixMilli(), 10))
+// FiringTurnID is the id of the turn that a schedule causes when it is due. It
+// holds the turn that set it: the same schedule set anew fires anew.
+func FiringTurnID(s *Schedule) string {
+	return derivedID("schedule", s.Home, s.Skill, s.ID, strconv.FormatInt(s.Due.UnixMilli(), 10), s.By)
 }
 
 // EffectID names the n-th effect of a turn. It is a valid message id, because

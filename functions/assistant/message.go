@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// MaxOwed bounds how many messages wait for one device. Beyond it the oldest are
+// given up.
+const MaxOwed = 1000
+
 // MessageKind is the last level of the topic that a message goes down on.
 type MessageKind string
 
@@ -50,10 +54,14 @@ type ScheduleKey struct {
 	ID    string `json:"id"`
 }
 
+// MaxSchedules bounds what one skill has scheduled in one home.
+const MaxSchedules = 200
+
 // Schedule calls its skill once it is due.
 type Schedule struct {
 	ScheduleKey
 	Due      time.Time       `json:"due"`
+	By       string          `json:"by,omitempty"`     // the turn that set it
 	Device   string          `json:"device,omitempty"` // where the speech goes
 	Lang     string          `json:"lang,omitempty"`   // of the turn that set it
 	Payload  json.RawMessage `json:"payload,omitempty"`

@@ -18,8 +18,8 @@ type TurnStore interface {
 	State(ctx context.Context, key StateKey) (State, error)
 	// Commit makes a turn and all its effects durable, at once and once. It
 	// returns ErrDuplicate where a turn of this id is committed, ErrConflict where
-	// the state has moved on, ErrGone where the fired schedule has; nothing is
-	// written then. Commits that wait at the same time share one write (group commit).
+	// the state has moved on, ErrGone where the fired schedule has, ErrTooMany
+	// where a skill would have more than MaxSchedules in the home; nothing is written then. Commits that wait at the same time share one write (group commit).
 	Commit(ctx context.Context, c *Commit) error
 	// Turns returns the newest turns, newest first, once what was replied to
 	// before the call is committed. The limit is 1 to 1000.
@@ -39,14 +39,16 @@ type Commit struct {
 // ScheduleStore hands out the schedules that are due.
 type ScheduleStore interface {
 	// ClaimDue returns schedules due by now that nobody holds a lease on, at most
-	// limit, earliest first, and gives owner the lease until now+lease.
-	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]Schedule, error)
+	// limit, earliest first, and gives owner the lease until now+lease. Those of
+	// the skills in except are left alone: they have all that they may have.
+	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int, except ...string) ([]Schedule, error)
 	// ReleaseClaims ends the leases of an owner that has just started: what it
 	// claimed before, it fires no more.
 	ReleaseClaims(ctx context.Context, owner string) error
 	// NextDue returns when the earliest schedule can next be claimed: its due
-	// time, or the end of its lease if that is later. ErrNotFound: there is none.
-	NextDue(ctx context.Context) (time.Time, error)
+	// time, or the end of its lease if that is later; those of the skills in except
+	// aside. ErrNotFound: there is none.
+	NextDue(ctx context.Context, except ...string) (time.Time, error)
 	// Schedules lists the schedules of a home, of all homes for "", by due time.
 	Schedules(ctx context.Context, home string) ([]Schedule, error)
 }

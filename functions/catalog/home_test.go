@@ -13,8 +13,8 @@ import (
 
 // house understands "open NAME" for lights, "go to AREA", and "look", which
 // takes the room of what is named or of the device.
-func house(t testing.TB, lang string) *nlu.Grammar {
-	t.Helper()
+func house(tb testing.TB, lang string) *nlu.Grammar {
+	tb.Helper()
 	template := func(text string) []nlu.Template { return []nlu.Template{{Text: text}} }
 	g, err := nlu.Compile(lang, []nlu.Source{{Skill: "house", Lang: lang, Intents: []nlu.Intent{
 		{Name: "Open", Groups: []nlu.Group{{
@@ -26,19 +26,19 @@ func house(t testing.TB, lang string) *nlu.Grammar {
 		}}},
 	}}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
 
-func understood(t testing.TB, lang, text string, entities []assistant.Entity, devices []assistant.Device) string {
-	t.Helper()
+func understood(tb testing.TB, lang, text string, entities []assistant.Entity, devices []assistant.Device) string {
+	tb.Helper()
 	lists, err := catalog.HomeLists(lang, entities, devices)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx := nlu.Context{Lists: lists, Values: map[string]any{"area": "hall"}}
-	matches := house(t, lang).Match(text, ctx).Matches
+	matches := house(tb, lang).Match(text, ctx).Matches
 	if len(matches) == 0 {
 		return ""
 	}
@@ -145,7 +145,7 @@ func TestHomeListsAreBounded(t *testing.T) {
 
 // FuzzHomeLists: no name keeps the others of its home from being understood.
 func FuzzHomeLists(f *testing.F) {
-	for _, seed := range []string{"Lamp", "{name}", "(a|", "\\", "\xff", "", "?", "\x00", "_", "a\nb", "ß", "‍", strings.Repeat("(", 99)} {
+	for _, seed := range []string{"Lamp", "{name}", "(a|", "\\", "\xff", "", "?", "\x00", "_", "a\nb", "ß", "\u200d", strings.Repeat("(", 99)} {
 		f.Add(seed, seed)
 	}
 	g := house(f, "en")

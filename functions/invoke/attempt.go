@@ -96,7 +96,7 @@ func (r *result) decode() (*pb.InvokeResponse, error) {
 		if err := proto.Unmarshal(r.failure, &failure); err != nil {
 			return nil, status.Errorf(codes.Internal, "unmarshal its error: %v", err)
 		}
-		code := codes.Code(max(0, failure.GetCode())) //nolint:gosec // not negative
+		code := codes.Code(max(0, failure.GetCode()))
 		if code == codes.OK {
 			code = codes.Unknown
 		}

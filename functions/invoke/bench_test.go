@@ -2,12 +2,14 @@ package invoke_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +32,7 @@ func BenchmarkCall(b *testing.B) {
 		for _, way := range []way{unary, stream} {
 			b.Run(fmt.Sprintf("bare %s/%d", way, inFlight), func(b *testing.B) {
 				i := sdkHouse(b, program).instance(false)
+				defer reportCPU(b, i)()
 				call := bareInvoke(i)
 				if way == stream {
 					call = bareServe(b, i)
@@ -38,7 +41,9 @@ func BenchmarkCall(b *testing.B) {
 			})
 			b.Run(fmt.Sprintf("hark %s/%d", way, inFlight), func(b *testing.B) {
 				h := sdkHouse(b, program)
-				v, err := invoke.New(invoke.Options{Driver: startsOne{h.instance(way == unary)}, Specs: h, Prices: h.prices})
+				i := h.instance(way == unary)
+				defer reportCPU(b, i)()
+				v, err := invoke.New(invoke.Options{Driver: startsOne{i}, Specs: h, Prices: h.prices})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -54,12 +59,32 @@ func BenchmarkCall(b *testing.B) {
 
 // sdkHouse is a house whose skill is made with the SDK.
 func sdkHouse(b *testing.B, program string) *house {
+	b.Helper()
 	h := newHouse(b, setup{limits: runtime.Limits{MaxInstances: 1, Concurrency: 64}})
 	h.spec.Dir = filepath.Dir(program)
 	if gc := os.Getenv("SKILL_GOGC"); gc != "" {
 		h.spec.Env["GOGC"] = gc
 	}
 	return h
+}
+
+// reportCPU reports the processor time of a call, in this process and in the skill.
+func reportCPU(b *testing.B, i runtime.Instance) (report func()) {
+	b.Helper()
+	used := func() (here, there time.Duration) {
+		var u syscall.Rusage
+		there, err := i.CPU()
+		if err = errors.Join(err, syscall.Getrusage(syscall.RUSAGE_SELF, &u)); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano()), there
+	}
+	here, there := used()
+	return func() {
+		h, t := used()
+		b.ReportMetric(float64((h-here).Nanoseconds())/1000/float64(b.N), "caller-us/op")
+		b.ReportMetric(float64((t-there).Nanoseconds())/1000/float64(b.N), "skill-us/op")
+	}
 }
 
 // instance starts the skill; one that refuses streams is called by Invoke.
@@ -110,6 +135,7 @@ func bareInvoke(i runtime.Instance) func(string) error {
 
 // bareServe multiplexes calls on a stream, a message each.
 func bareServe(b *testing.B, i runtime.Instance) func(string) error {
+	b.Helper()
 	wire, err := pb.NewSkillClient(i.Conn()).Serve(b.Context())
 	if err != nil {
 		b.Fatal(err)

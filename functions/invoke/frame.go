@@ -53,6 +53,7 @@ func eachResult(frame []byte, do func(result) error) error {
 				r.response, r.failure, r.empty = value, nil, false
 			case fieldError:
 				r.response, r.failure, r.empty = nil, value, false
+			default:
 			}
 			return nil
 		})

@@ -48,10 +48,16 @@ const (
 	stream way = "Serve"
 )
 
-func bothWays(t *testing.T, test func(*testing.T, way)) {
+// wayTest is a test of calls made in one way.
+type wayTest struct {
+	*testing.T
+	way way
+}
+
+func bothWays(t *testing.T, test func(wayTest)) {
 	t.Helper()
 	for _, w := range []way{unary, stream} {
-		t.Run(string(w), func(t *testing.T) { test(t, w) })
+		t.Run(string(w), func(t *testing.T) { test(wayTest{t, w}) })
 	}
 }
 

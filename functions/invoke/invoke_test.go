@@ -15,8 +15,8 @@ import (
 )
 
 func TestFirstCallStartsTheSkill(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{MemoryMiB: 100}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{MemoryMiB: 100}})
 		speech, r := h.do("Echo", "hello")
 		if speech != "hello" || !r.Cold {
 			t.Fatalf("got %q, %+v", speech, r)
@@ -41,8 +41,8 @@ func TestFirstCallStartsTheSkill(t *testing.T) {
 }
 
 func TestRequestIsComplete(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		c := h.call("Request", "")
 		c.Person, c.Text, c.Session, c.NewSession = "ada", "how long", "s1", true
 		c.State = assistant.State{Revision: 7, Value: json.RawMessage(`{"n":1}`)}
@@ -61,8 +61,8 @@ func TestRequestIsComplete(t *testing.T) {
 }
 
 func TestScheduleEvent(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		c := h.call("", "")
 		c.Intent, c.Fired = nil, &assistant.Schedule{ScheduleKey: assistant.ScheduleKey{Home: "home1", Skill: "probe", ID: "tea"}, Payload: json.RawMessage(`{"a":1}`)}
 		a, _, err := h.Invoke(t.Context(), c)
@@ -73,8 +73,8 @@ func TestScheduleEvent(t *testing.T) {
 }
 
 func TestEffects(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		a, _, err := h.Invoke(t.Context(), h.call("Schedule", ""))
 		if err != nil {
 			t.Fatal(err)
@@ -95,8 +95,8 @@ func TestEffects(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		for _, c := range []struct {
 			intent, arg string
 			outcome     assistant.Outcome
@@ -132,8 +132,8 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestKilledInMidCall(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		pid, first := h.do("PID", "")
 		result := make(chan error, 1)
 		go func() {
@@ -161,8 +161,8 @@ func TestKilledInMidCall(t *testing.T) {
 }
 
 func TestUnknownSkill(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		c := h.call("Echo", "")
 		c.Skill = "nobody"
 		h.refused(c, assistant.CodeNoSkill, "is not deployed")
@@ -173,8 +173,8 @@ func TestUnknownSkill(t *testing.T) {
 }
 
 func TestTrial(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		trial, err := h.Try(t.Context(), h.spec)
 		if err != nil {
 			t.Fatal(err)
@@ -210,8 +210,8 @@ func TestTrial(t *testing.T) {
 }
 
 func TestRunEnds(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		if _, err := h.Try(t.Context(), h.spec); err != nil { // forgotten
 			t.Fatal(err)
 		}
@@ -231,8 +231,8 @@ func TestRunEnds(t *testing.T) {
 }
 
 func TestCPUIsShared(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Timeout: 20 * time.Second}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Timeout: 20 * time.Second}})
 		h.do("Echo", "")
 		var wg sync.WaitGroup
 		var mu sync.Mutex

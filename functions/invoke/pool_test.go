@@ -21,8 +21,8 @@ import (
 )
 
 func TestThousandAtOnce(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, queue: 1000, limits: runtime.Limits{Timeout: 30 * time.Second}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, queue: 1000, limits: runtime.Limits{Timeout: 30 * time.Second}})
 		var wg sync.WaitGroup
 		for i := range 1000 {
 			wg.Go(func() {
@@ -41,8 +41,8 @@ func TestThousandAtOnce(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, queue: 2, limits: runtime.Limits{Concurrency: 1, MaxInstances: 1}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, queue: 2, limits: runtime.Limits{Concurrency: 1, MaxInstances: 1}})
 		h.do("Echo", "")
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -65,8 +65,8 @@ func TestQueueIsBounded(t *testing.T) {
 }
 
 func TestGrowsAndKeepsTheLimit(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Concurrency: 2, MaxInstances: 3}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Concurrency: 2, MaxInstances: 3}})
 		var wg sync.WaitGroup
 		var seen sync.Map
 		for range 20 {
@@ -92,8 +92,8 @@ func TestGrowsAndKeepsTheLimit(t *testing.T) {
 }
 
 func TestWaitingCallTimesOut(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Concurrency: 1, MaxInstances: 1}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Concurrency: 1, MaxInstances: 1}})
 		h.do("Echo", "")
 		go func() { _, _, _ = h.Invoke(t.Context(), h.call("Sleep", "300ms")) }()
 		eventually(t, "the instance is busy", func() bool { return h.status().InFlight == 1 })
@@ -107,8 +107,8 @@ func TestWaitingCallTimesOut(t *testing.T) {
 }
 
 func TestHangingInstanceIsReplaced(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{MaxInstances: 1}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{MaxInstances: 1}})
 		pid, first := h.do("PID", "")
 		n, _ := strconv.Atoi(pid)
 		if err := syscall.Kill(n, syscall.SIGSTOP); err != nil {
@@ -126,8 +126,8 @@ func TestHangingInstanceIsReplaced(t *testing.T) {
 }
 
 func TestDoesNotStart(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, start: "exit"})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, start: "exit"})
 		for range 10 {
 			records := h.refused(h.call("Echo", ""), assistant.CodeSkillFailed, "panic: no such city: Atlantis")
 			if len(records) != 0 {
@@ -146,8 +146,8 @@ func TestDoesNotStart(t *testing.T) {
 }
 
 func TestStartTakesLongerThanTheCall(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, start: "hang"})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, start: "hang"})
 		c := h.call("Echo", "")
 		c.Timeout = 50 * time.Millisecond
 		h.refused(c, assistant.CodeTimeout, "no instance has started yet")
@@ -155,8 +155,8 @@ func TestStartTakesLongerThanTheCall(t *testing.T) {
 }
 
 func TestIdleStop(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Idle: 50 * time.Millisecond, MinInstances: 1, Concurrency: 1}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Idle: 50 * time.Millisecond, MinInstances: 1, Concurrency: 1}})
 		_, first := h.do("Echo", "")
 		eventually(t, "the idle instance is gone", func() bool { return len(h.status().Instances) == 0 })
 		_, second := h.do("Echo", "")
@@ -190,8 +190,8 @@ func TestIdleStop(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Concurrency: 1, MaxInstances: 2}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Concurrency: 1, MaxInstances: 2}})
 		var wg sync.WaitGroup
 		for range 6 {
 			wg.Go(func() {
@@ -214,8 +214,8 @@ func TestDrain(t *testing.T) {
 }
 
 func TestDrainHurries(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		h.do("Echo", "")
 		result := make(chan error, 1)
 		go func() {
@@ -232,8 +232,8 @@ func TestDrainHurries(t *testing.T) {
 
 // No call is lost or refused while versions are drained under load.
 func TestDrainUnderLoad(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		var wg sync.WaitGroup
 		stop := make(chan struct{})
 		for range 8 {
@@ -263,8 +263,8 @@ func TestDrainUnderLoad(t *testing.T) {
 // Whatever dies, every call ends soon, well or with an apology, and is metered
 // once if it was made.
 func TestKillingUnderLoad(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way, limits: runtime.Limits{Concurrency: 4, MaxInstances: 3}})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way, limits: runtime.Limits{Concurrency: 4, MaxInstances: 3}})
 		stop := make(chan struct{})
 		var well, badly atomic.Int32
 		var wg sync.WaitGroup
@@ -344,8 +344,8 @@ func (i *deadInstance) Stop(ctx context.Context) error {
 
 // A call that cannot have been seen is given to another instance, and is metered once.
 func TestCallThatNeverArrivedIsRepeated(t *testing.T) {
-	bothWays(t, func(t *testing.T, way way) {
-		h := newHouse(t, setup{way: way})
+	bothWays(t, func(t wayTest) {
+		h := newHouse(t, setup{way: t.way})
 		driver := &deadFirst{Driver: h.driver}
 		v, err := invoke.New(invoke.Options{Driver: driver, Specs: h, Prices: h.prices})
 		if err != nil {

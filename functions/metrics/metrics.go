@@ -7,11 +7,10 @@ package metrics
 import (
 	"net/http"
 
+	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/hark-voice/hark/functions/assistant"
 )
 
 // Sources are the counters that are read when Prometheus asks.

@@ -6,9 +6,8 @@ import (
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -114,12 +113,12 @@ func (s *Store) apply(ctx context.Context, t *turnDoc) error {
 func (s *Store) removeFired(ctx context.Context, t *turnDoc) error {
 	update := bson.D{
 		{Key: "$set", Value: bson.D{{Key: "dead", Value: time.Now().UnixMilli()}}},
-		unset("by", "home", "due", "ready", "owner", "doc"),
+		unset("by", "home", "skill", "due", "ready", "owner", "doc"),
 	}
 	if next := t.Fired.Set; next != nil {
 		update = bson.D{
 			{Key: "$set", Value: bson.D{
-				{Key: "home", Value: next.Home}, {Key: "due", Value: next.Due}, {Key: "ready", Value: next.Ready}, {Key: "doc", Value: next.Doc},
+				{Key: "home", Value: next.Home}, {Key: "skill", Value: next.Skill}, {Key: "due", Value: next.Due}, {Key: "ready", Value: next.Ready}, {Key: "doc", Value: next.Doc},
 			}},
 			unset("by", "owner"),
 		}

@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -48,7 +47,7 @@ func (s *Store) Commit(ctx context.Context, c *assistant.Commit) error {
 		return fmt.Errorf("%s: %w: it is closed", what, assistant.ErrStoreAway)
 	}
 	a.At = s.stamps.next()
-	go s.fly(a, release)
+	go s.fly(a, release) //nolint:gosec,contextcheck // it goes on when the caller has gone
 	select {
 	case <-a.done:
 	case <-ctx.Done():
@@ -79,6 +78,9 @@ func (s *Store) fly(a *attempt, release func()) {
 
 // commit takes the steps of an attempt up to the outcome that its caller waits for.
 func (s *Store) commit(ctx context.Context, a *attempt) error {
+	if err := s.checkRoom(ctx, a); err != nil {
+		return err
+	}
 	if a.changesSchedules() {
 		if err := s.sequence(a); err != nil {
 			return err

@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/hark-voice/hark/broker/topic"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // keepExpired is how long an expired credential is remembered.

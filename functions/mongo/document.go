@@ -98,6 +98,7 @@ type scheduleDoc struct {
 	Seq   int64  `bson:"seq"`
 	Dead  int64  `bson:"dead,omitempty"` // since when
 	Home  string `bson:"home,omitempty"`
+	Skill string `bson:"skill,omitempty"`
 	Due   *int64 `bson:"due,omitempty"`
 	Ready *int64 `bson:"ready,omitempty"` // when it can be claimed: due, or the end of its lease
 	Owner string `bson:"owner,omitempty"` // of the lease
@@ -194,7 +195,7 @@ func (e *encoder) schedules(t *turnDoc, c *assistant.Commit) {
 	for i := range c.Set {
 		sc := &c.Set[i]
 		due := sc.Due.UnixMilli()
-		put(sc.ScheduleKey, &scheduleDoc{ID: scheduleID(sc.ScheduleKey), Home: sc.Home, Due: &due, Ready: &due, Doc: e.json(sc)})
+		put(sc.ScheduleKey, &scheduleDoc{ID: scheduleID(sc.ScheduleKey), Home: sc.Home, Skill: sc.Skill, Due: &due, Ready: &due, Doc: e.json(sc)})
 	}
 	if c.Fired != nil {
 		id := scheduleID(c.Fired.ScheduleKey)

@@ -107,7 +107,8 @@ func failed(ctx context.Context, what string, err error) error {
 // isOfStores tells whether the error is one that the stores share.
 func isOfStores(err error) bool {
 	return errors.Is(err, assistant.ErrStoreAway) || errors.Is(err, assistant.ErrNotFound) ||
-		errors.Is(err, assistant.ErrDuplicate) || errors.Is(err, assistant.ErrConflict) || errors.Is(err, assistant.ErrGone)
+		errors.Is(err, assistant.ErrDuplicate) || errors.Is(err, assistant.ErrConflict) || errors.Is(err, assistant.ErrGone) ||
+		errors.Is(err, assistant.ErrTooMany)
 }
 
 // refused splits the error of an unordered bulk write: the codes of the writes

@@ -11,7 +11,7 @@ import (
 const (
 	// groupLanes is how many groups of a kind are on their way at once: with one,
 	// whoever comes just after a group has left waits for two round trips.
-	groupLanes = 3
+	groupLanes = 2
 	groupMost  = 500     // writes in one group
 	groupBytes = 8 << 20 // of the writes in one group
 )

@@ -18,27 +18,72 @@ func owedFields() bson.D {
 	return bson.D{{Key: "at", Value: 1}, {Key: "owed", Value: 1}}
 }
 
-// Owed returns what is owed to a device, oldest first, at most limit.
+// Owed returns what is owed to a device, oldest first, at most limit. What is
+// beyond MaxOwed is given up here, because what nobody asks for expires anyway.
 func (s *Store) Owed(ctx context.Context, home, device string, limit int) ([]assistant.Message, error) {
 	what := fmt.Sprintf("look what is owed to %s/%s", home, device)
 	if limit < 1 {
 		return nil, nil
 	}
 	to := path(home, device)
-	turns, err := findAll[turnDoc](ctx, s, collTurns, bson.D{{Key: "owed.to", Value: to}, isCommitted()},
-		options.Find().SetSort(bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(owedFields()))
-	if err != nil {
-		return nil, failed(ctx, what, err)
+	for {
+		owed, err := s.owedTo(ctx, to, 1, limit)
+		if err != nil {
+			return nil, failed(ctx, what, err)
+		}
+		owed = owed[:min(limit, len(owed))]
+		var old []string
+		if len(owed) >= min(limit, assistant.MaxOwed+1) { // there may be more than the device may have
+			if old, err = s.tooOld(ctx, to, owed); err != nil {
+				return nil, failed(ctx, what, err)
+			}
+		}
+		if len(old) == 0 {
+			return decodeAll[assistant.Message](ctx, what, owed, func(m owedDoc) string { return m.Doc })
+		}
+		if err := s.settleMessages(ctx, old)[0]; err != nil {
+			return nil, failed(ctx, what, err)
+		}
 	}
+}
+
+// owedTo reads the messages of at most so many turns, the oldest turn first in
+// direction 1, the newest in direction -1.
+func (s *Store) owedTo(ctx context.Context, to string, direction, turns int) ([]owedDoc, error) {
+	found, err := findAll[turnDoc](ctx, s, collTurns, bson.D{{Key: "owed.to", Value: to}, isCommitted()},
+		options.Find().SetSort(bson.D{{Key: "at", Value: direction}, {Key: "_id", Value: direction}}).
+			SetLimit(int64(turns)).SetProjection(owedFields()))
 	var owed []owedDoc
-	for _, t := range turns {
+	for _, t := range found {
+		if direction < 0 {
+			slices.Reverse(t.Owed)
+		}
 		for _, m := range t.Owed {
-			if m.To == to && len(owed) < limit {
+			if m.To == to {
 				owed = append(owed, m)
 			}
 		}
 	}
-	return decodeAll[assistant.Message](ctx, what, owed, func(m owedDoc) string { return m.Doc })
+	return owed, err
+}
+
+// tooOld returns those of the messages that are not among the newest MaxOwed.
+func (s *Store) tooOld(ctx context.Context, to string, owed []owedDoc) ([]string, error) {
+	newest, err := s.owedTo(ctx, to, -1, assistant.MaxOwed)
+	if err != nil {
+		return nil, err
+	}
+	keep := make(map[string]bool, assistant.MaxOwed)
+	for _, m := range newest[:min(assistant.MaxOwed, len(newest))] {
+		keep[m.ID] = true
+	}
+	var old []string
+	for _, m := range owed {
+		if !keep[m.ID] && len(keep) == assistant.MaxOwed {
+			old = append(old, m.ID)
+		}
+	}
+	return old, nil
 }
 
 // Settle removes messages, and does not wait for it: a removal that is lost in a

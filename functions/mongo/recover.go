@@ -3,12 +3,12 @@ package mongo
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -198,14 +198,10 @@ func (s *Store) keepWatch(ctx context.Context) {
 	}
 }
 
-// look ends the open turns that nobody else will: those of processes that are
-// silent or unknown, and those of this one that are not on their way any more.
-func (s *Store) look(ctx context.Context, seen map[string]sighting, now time.Time) error {
-	owners, err := findAll[ownerDoc](ctx, s, collOwners, bson.D{})
-	if err != nil {
-		return err
-	}
-	alive := make(map[string]bool, len(owners))
+// judge notes which processes have shown that they live since they were last
+// seen, and tells which have not for the time of a lease.
+func (s *Store) judge(owners []ownerDoc, seen map[string]sighting, now time.Time) (alive map[string]bool, silent []ownerDoc) {
+	alive = make(map[string]bool, len(owners))
 	for _, o := range owners {
 		first, known := seen[o.ID]
 		if !known || first.beat != o.Beat {
@@ -214,17 +210,26 @@ func (s *Store) look(ctx context.Context, seen map[string]sighting, now time.Tim
 		}
 		if o.ID == s.process || now.Sub(first.since) < s.lease {
 			alive[o.ID] = true
-			continue
+		} else {
+			silent = append(silent, o)
 		}
+	}
+	maps.DeleteFunc(seen, func(id string, _ sighting) bool { return !alive[id] })
+	return alive, silent
+}
+
+// look ends the open turns that nobody else will: those of processes that are
+// silent or unknown, and those of this one that are not on their way any more.
+func (s *Store) look(ctx context.Context, seen map[string]sighting, now time.Time) error {
+	owners, err := findAll[ownerDoc](ctx, s, collOwners, bson.D{})
+	if err != nil {
+		return err
+	}
+	alive, silent := s.judge(owners, seen, now)
+	for _, o := range silent {
 		s.logger.Info("another process on this database fell silent; its unfinished turns are ended", "process", o.ID, "name", o.Name)
 		if err := s.bury(ctx, o.ID); err != nil {
 			return err
-		}
-		delete(seen, o.ID)
-	}
-	for id := range seen {
-		if !alive[id] {
-			delete(seen, id)
 		}
 	}
 	flying := s.flights.names() // before the turns are read: what ends in between is not open then

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,6 +58,22 @@ func (s *Store) die(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// hook has step called before the steps of later commits.
+func (s *Store) hook(t *testing.T, step func(name string) error) {
+	t.Helper()
+	await(t, "earlier commits are finished", func() bool { return len(s.flights.names()) == 0 })
+	s.step = step
+}
+
+func cutBefore(steps ...string) func(name string) error {
+	return func(name string) error {
+		if slices.Contains(steps, name) {
+			return errCut
+		}
+		return nil
+	}
 }
 
 // seen is all that the turn under test may change.
@@ -223,12 +240,7 @@ func TestCutOff(t *testing.T) {
 					prepare(t, first)
 					nothing := look(t, first, "t")
 					// Steps that run at the same time are cut off together or alone.
-					first.step = func(name string) error {
-						if name == step {
-							return errCut
-						}
-						return nil
-					}
+					first.hook(t, cutBefore(step))
 					err := first.Commit(t.Context(), sc.commit(1))
 					if step != stepFinish && !errors.Is(err, assistant.ErrStoreAway) {
 						t.Fatalf("the cut commit: %v", err)
@@ -237,6 +249,9 @@ func TestCutOff(t *testing.T) {
 
 					s := rescue.open(t, o)
 					again := s.Commit(t.Context(), sc.commit(base(t, s)))
+					if errors.Is(again, assistant.ErrConflict) { // discarding the first took a revision
+						again = s.Commit(t.Context(), sc.commit(base(t, s)))
+					}
 					if committed && !errors.Is(again, assistant.ErrDuplicate) {
 						t.Errorf("it was committed, and again: %v", again)
 					}
@@ -270,12 +285,7 @@ func checkDiscarded(t *testing.T, server string, sc scenario, step string, nothi
 	o := database(t, server)
 	first := openAt(t, o)
 	prepare(t, first)
-	first.step = func(name string) error {
-		if name == step {
-			return errCut
-		}
-		return nil
-	}
+	first.hook(t, cutBefore(step))
 	_ = first.Commit(t.Context(), sc.commit(1))
 	first.die(t)
 	s := openAt(t, o)
@@ -340,12 +350,7 @@ func TestRecoveryUndoesNothing(t *testing.T) {
 		t.Run("cut before "+step, func(t *testing.T) {
 			o := database(t, server)
 			dead := openAt(t, o)
-			dead.step = func(name string) error {
-				if name == step {
-					return errCut
-				}
-				return nil
-			}
+			dead.hook(t, cutBefore(step))
 			fires, moved := aSchedule("fires", time.Second), aSchedule("moved", time.Second)
 			_ = dead.Commit(t.Context(), &assistant.Commit{
 				Turn: aTurn("t"), Set: []assistant.Schedule{fires, moved, aSchedule("stays", time.Hour)},
@@ -410,13 +415,13 @@ func TestGivenUp(t *testing.T) {
 				prepare(t, slow)
 				before := look(t, slow, "t")
 				reached, goOn := make(chan struct{}), make(chan struct{})
-				slow.step = func(name string) error {
+				slow.hook(t, func(name string) error {
 					if name == step {
 						close(reached)
 						<-goOn
 					}
 					return nil
-				}
+				})
 				outcome := make(chan error, 1)
 				go func() { outcome <- slow.Commit(t.Context(), sc.commit(1)) }()
 				<-reached
@@ -425,6 +430,9 @@ func TestGivenUp(t *testing.T) {
 				turn, err := findOne[turnDoc](t.Context(), s, collTurns, byID("t"))
 				if err != nil {
 					t.Fatal(err)
+				}
+				if !committed {
+					same(t, "while it is prepared", look(t, s, "t"), before)
 				}
 				if _, err := s.resolve(t.Context(), &turn); err != nil {
 					t.Fatal(err)
@@ -437,8 +445,12 @@ func TestGivenUp(t *testing.T) {
 				checkClean(t, s)
 				if !committed {
 					same(t, "after it was discarded", look(t, s, "t"), before)
+				} else if outcome, err := s.resolve(t.Context(), &turn); outcome != "committed" || err != nil {
+					// It was read when it was prepared, and is finished by now.
+					t.Errorf("a turn that is finished, from an old copy: %s (%v)", outcome, err)
 				}
-				slow.step = nil
+				same(t, "it is there", look(t, s, "t").Turn, committed)
+				slow.hook(t, nil)
 				if err := slow.Commit(t.Context(), sc.commit(base(t, slow))); committed != errors.Is(err, assistant.ErrDuplicate) {
 					t.Errorf("committed before: %t; again: %v", committed, err)
 				}
@@ -452,12 +464,7 @@ func TestGivenUp(t *testing.T) {
 func TestEvidencePilesUp(t *testing.T) {
 	o := database(t, mongoserver.Start(t))
 	dead := openAt(t, o)
-	dead.step = func(name string) error {
-		if name == stepMark || name == stepApply {
-			return errCut
-		}
-		return nil
-	}
+	dead.hook(t, cutBefore(stepMark, stepApply))
 	for n := range maxRecent {
 		_ = dead.Commit(t.Context(), &assistant.Commit{
 			Turn:  aTurn("t" + strconv.Itoa(n)),

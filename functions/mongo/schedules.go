@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -20,13 +20,21 @@ func isSet(field string) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$gte", Value: int64(math.MinInt64)}}}
 }
 
+// isNotOf matches the schedules of other skills.
+func isNotOf(skills []string) bson.D {
+	if len(skills) == 0 {
+		return nil
+	}
+	return bson.D{{Key: "skill", Value: bson.D{{Key: "$nin", Value: skills}}}}
+}
+
 func inOrder() bson.D { return bson.D{{Key: "due", Value: 1}, {Key: "_id", Value: 1}} }
 
 // ClaimDue returns schedules due by now that nobody holds a lease on, at most
 // limit, earliest first, and gives owner the lease until now+lease. The lease is
-// over at that very millisecond.
+// over at that very millisecond. Those of the skills in except are left alone.
 func (s *Store) ClaimDue(
-	ctx context.Context, now time.Time, owner string, lease time.Duration, limit int,
+	ctx context.Context, now time.Time, owner string, lease time.Duration, limit int, except ...string,
 ) ([]assistant.Schedule, error) {
 	const what = "claim due schedules"
 	if limit < 1 {
@@ -34,7 +42,7 @@ func (s *Store) ClaimDue(
 	}
 	ready := bson.E{Key: "ready", Value: bson.D{{Key: "$lte", Value: now.UnixMilli()}}}
 	for {
-		due, err := findAll[scheduleDoc](ctx, s, collSchedules, bson.D{ready},
+		due, err := findAll[scheduleDoc](ctx, s, collSchedules, append(bson.D{ready}, isNotOf(except)...),
 			options.Find().SetSort(inOrder()).SetLimit(int64(limit)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
 		if err != nil || len(due) == 0 {
 			return nil, failed(ctx, what, err)
@@ -84,10 +92,11 @@ func (s *Store) ReleaseClaims(ctx context.Context, owner string) error {
 }
 
 // NextDue returns when the earliest schedule can next be claimed: its due
-// time, or the end of its lease if that is later. ErrNotFound: there is none.
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+// time, or the end of its lease if that is later; those of the skills in except
+// aside. ErrNotFound: there is none.
+func (s *Store) NextDue(ctx context.Context, except ...string) (time.Time, error) {
 	const what = "look for the next schedule"
-	sc, err := findOne[scheduleDoc](ctx, s, collSchedules, bson.D{isSet("ready")},
+	sc, err := findOne[scheduleDoc](ctx, s, collSchedules, append(bson.D{isSet("ready")}, isNotOf(except)...),
 		options.FindOne().SetSort(bson.D{{Key: "ready", Value: 1}}).SetProjection(bson.D{{Key: "ready", Value: 1}}))
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return time.Time{}, fmt.Errorf("%s: %w", what, assistant.ErrNotFound)
@@ -107,4 +116,53 @@ func (s *Store) Schedules(ctx context.Context, home string) ([]assistant.Schedul
 		return nil, failed(ctx, what, err)
 	}
 	return decodeAll[assistant.Schedule](ctx, what, list, func(d scheduleDoc) string { return d.Doc })
+}
+
+// checkRoom refuses schedules beyond what a skill may have in a home. Turns that
+// commit at the same time do not see each other's: it is a bound and no quota.
+func (s *Store) checkRoom(ctx context.Context, a *attempt) error {
+	sets, touched := slices.Clone(a.Set), slices.Clone(a.Cancel)
+	if a.Fired != nil {
+		touched = append(touched, a.Fired.ID)
+		if a.Fired.Set != nil {
+			sets = append(sets, *a.Fired.Set)
+		}
+	}
+	type owner struct{ home, skill string }
+	added := make(map[owner]int64)
+	for _, sc := range sets {
+		added[owner{sc.Home, sc.Skill}]++
+		touched = append(touched, sc.ID)
+	}
+	for of, n := range added {
+		var others int64
+		err := s.raw(ctx, func(ctx context.Context) (err error) {
+			others, err = s.db.Collection(collSchedules).CountDocuments(ctx, bson.D{
+				{Key: "home", Value: of.home},
+				{Key: "skill", Value: of.skill},
+				isSet("due"),
+				{Key: "_id", Value: bson.D{{Key: "$nin", Value: touched}}},
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if others+n > assistant.MaxSchedules {
+			return s.tooMany(ctx, a)
+		}
+	}
+	return nil
+}
+
+// tooMany is ErrTooMany, unless the turn is committed already.
+func (s *Store) tooMany(ctx context.Context, a *attempt) error {
+	t, err := findOne[turnDoc](ctx, s, collTurns, byID(a.ID))
+	switch {
+	case err == nil && t.Phase == committed:
+		return assistant.ErrDuplicate
+	case err == nil || errors.Is(err, driver.ErrNoDocuments):
+		return assistant.ErrTooMany
+	}
+	return err
 }

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -88,6 +87,7 @@ func (s *Store) index(ctx context.Context) error {
 		{collTurns, []string{"owed.expires"}, sparse},
 		{collSchedules, []string{"ready"}, sparse},
 		{collSchedules, []string{"home", "due"}, nil},
+		{collSchedules, []string{"home", "skill"}, nil},
 		{collSchedules, []string{"owner"}, sparse},
 		{collSchedules, []string{"dead"}, sparse},
 		{collDevices, []string{"home", "device"}, nil},

@@ -6,9 +6,8 @@ import (
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 

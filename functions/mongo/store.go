@@ -115,7 +115,7 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	if s.client, s.db, err = connect(o); err != nil {
 		return nil, err
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // the caller's may have ended
 		if err != nil {
 			err = errors.Join(err, s.disconnect())
 		}

@@ -18,14 +18,16 @@ func (s *Store) FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, e
 	if len(ids) == 0 {
 		return nil, fmt.Errorf("%s: %w", what, assistant.ErrNotFound)
 	}
-	found, err := findAll[turnDoc](ctx, s, collTurns, append(among(ids), isCommitted()),
-		options.Find().SetProjection(bson.D{{Key: "doc", Value: 1}}))
+	found, err := findAll[turnDoc](ctx, s, collTurns, among(ids),
+		options.Find().SetProjection(bson.D{{Key: "phase", Value: 1}, {Key: "doc", Value: 1}}))
 	if err != nil {
 		return nil, failed(ctx, what, err)
 	}
 	docs := make(map[string]string, len(found))
 	for _, t := range found {
-		docs[t.ID] = t.Doc
+		if t.Phase == committed {
+			docs[t.ID] = t.Doc
+		}
 	}
 	for _, id := range ids {
 		if doc, ok := docs[id]; ok {

@@ -12,10 +12,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/text/language"
-
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/household"
+	"golang.org/x/text/language"
 )
 
 // Limits of what a device may report in one message.

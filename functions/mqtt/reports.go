@@ -21,11 +21,7 @@ type Household interface {
 // inOrder tells which messages of a device must be taken in one after another:
 // the last one says how things are. Readings carry their time.
 func inOrder(k topic.Kind) bool {
-	switch k {
-	case topic.Hello, topic.State, topic.Status, topic.Ack:
-		return true
-	}
-	return false
+	return k == topic.Hello || k == topic.State || k == topic.Status || k == topic.Ack
 }
 
 // after returns a channel that is closed when the messages of a device that came

@@ -26,6 +26,7 @@ type Grammar struct {
 type compiledSource struct {
 	skill, version string
 	dialect        int
+	from, to       int // its templates
 }
 
 type template struct {
@@ -69,7 +70,10 @@ func (c *compiler) fail(err error) {
 }
 
 func (c *compiler) source(s *Source) {
-	cs := &compiledSource{skill: s.Skill, version: s.Version, dialect: c.dialect(newDialect(s, c.language))}
+	cs := &compiledSource{
+		skill: s.Skill, version: s.Version, dialect: c.dialect(newDialect(s, c.language)), from: len(c.g.templates),
+	}
+	defer func() { cs.to = len(c.g.templates) }()
 	c.g.sources = append(c.g.sources, cs)
 	var words numberReader
 	switch {

@@ -1,6 +1,8 @@
 package nlu
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,4 +76,94 @@ func FuzzMatch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOneSkillLeavesWorkForOthers: what a skill understands does not hang on the
+// sentences of those that are asked before it, and who was cut is named.
+func TestOneSkillLeavesWorkForOthers(t *testing.T) {
+	greedy := one()
+	greedy.Skill = "aab"
+	greedy.Lists = map[string]List{"a": {Kind: ListWildcard}}
+	for i := range 4900 {
+		greedy.Intents[0].Groups[0].Templates = append(greedy.Intents[0].Groups[0].Templates, Template{Text: fmt.Sprintf("{a} t%d {area} {a}", i)},
+			Template{Text: "{a} {area}{a}"})
+	}
+	clock, greeter := one("what time is it in {area} please tell"), one("hello {0..100:n} [<again>]")
+	clock.Skill, greeter.Skill = "time", "hello"
+	greeter.Rules = map[string]Template{"again": {Text: "[again] what time is it [in] (the|a) kitchen please tell"}}
+	home, err := NewLists(map[string]List{"area": {Values: []Value{{In: Template{Text: "[the] [big|small] kitchen"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := compile(t, "en", greedy, clock, greeter)
+	for text, want := range map[string]string{
+		"what time is it in the kitchen please tell":                  "time",
+		"hello twenty again what time is it in a kitchen please tell": "hello",
+	} {
+		alone := compile(t, "en", clock, greeter).Match(text, Context{Lists: home})
+		if len(alone.Matches) == 0 || alone.Truncated || alone.Cut != nil {
+			t.Fatalf("%q alone: %+v", text, alone)
+		}
+		res := g.Match(text, Context{Lists: home})
+		if len(res.Matches) == 0 || res.Matches[0].Skill != want {
+			t.Errorf("%q is not understood by %s: %d matches", text, want, len(res.Matches))
+		}
+		if !res.Truncated || !slices.Equal(res.Cut, []string{"aab"}) {
+			t.Errorf("%q: truncated %v, cut %v", text, res.Truncated, res.Cut)
+		}
+	}
+}
+
+// TestManySkillsAreBounded: all that is searched is bounded, and each has its share.
+func TestManySkillsAreBounded(t *testing.T) {
+	for n, want := range map[int]int{0: maxSourceSteps, 1: maxSourceSteps, 20: maxSourceSteps, 40: maxSteps / 40, 1000: leastSourceSteps} {
+		if got := sourceSteps(n); got != want {
+			t.Errorf("%d sources: %d steps each, want %d", n, got, want)
+		}
+	}
+	var sources []Source
+	for i := range 100 {
+		s := one("{a}{a}{a}{a} y", "{a}{a}{a} y", "{a} {a} {a} {a}", "{a}x{a} x {a}")
+		s.Skill = fmt.Sprintf("s%03d", i)
+		s.Lists = map[string]List{"a": {Kind: ListWildcard}}
+		sources = append(sources, s)
+	}
+	start := time.Now()
+	res := compile(t, "en", sources...).Match(strings.Repeat("x ", 400)+"y end", Context{})
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	} else {
+		t.Logf("100 hostile skills took %v", took)
+	}
+	if len(res.Cut) != 100 {
+		t.Errorf("%d skills were cut", len(res.Cut))
+	}
+}
+
+// TestACutSearchIsNotShared: what one skill could not find out about a list of
+// the home, because its steps came to an end there, another does.
+func TestACutSearchIsNotShared(t *testing.T) {
+	greedy, guide := one("{a} {area} {a} never"), one("{a} then {area}")
+	greedy.Skill, guide.Skill = "aab", "guide"
+	greedy.Lists = map[string]List{"a": {Kind: ListWildcard}}
+	guide.Lists = greedy.Lists
+	var rooms []Value
+	for i := range 3000 {
+		rooms = append(rooms, Value{In: Literal(fmt.Sprintf("room %d", i))})
+	}
+	home, err := NewLists(map[string]List{"area": {Values: rooms}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := compile(t, "en", greedy, guide)
+	for n := range 40 {
+		text := "go " + strings.Repeat("room 7 ", n) + "then room 2999 never"
+		for _, said := range []string{text, strings.TrimSuffix(text, " never")} {
+			res := g.Match(said, Context{Lists: home})
+			understood := slices.ContainsFunc(res.Matches, func(m Match) bool { return m.Skill == "guide" })
+			if understood != (said != text) {
+				t.Errorf("%d rooms: understood %v, cut %v", n, understood, res.Cut)
+			}
+		}
+	}
 }

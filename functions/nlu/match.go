@@ -34,6 +34,9 @@ type Result struct {
 	// Truncated: the search was given up, because the text is too long or fits in
 	// too many ways. Matches holds what was found until then.
 	Truncated bool
+	// Cut names the skills whose sentences cost or gave too much to be searched to
+	// the end. The readings of all others are whole.
+	Cut []string
 }
 
 // Match is one reading of a sentence.
@@ -84,30 +87,39 @@ func (g *Grammar) Match(text string, ctx Context) Result {
 	if len(chars) == 0 {
 		return Result{}
 	}
-	m := &matcher{g: g, ctx: &ctx, steps: maxSteps, interned: make(map[captured]int32)}
+	m := &matcher{g: g, ctx: &ctx, interned: make(map[captured]int32)}
 	var res Result
 	texts := make([]*views, len(g.dialects))
 	asked := g.asked(&ctx)
-	for i := range g.templates {
-		t := &g.templates[i]
-		if !asked[t.source] || !mayApply(t.group, ctx.Values) {
-			continue
+	steps := sourceSteps(len(asked))
+	for _, s := range asked {
+		if texts[s.dialect] == nil {
+			texts[s.dialect] = newViews(g.dialects[s.dialect], text, slices.Clone(chars))
 		}
-		d := t.source.dialect
-		if texts[d] == nil {
-			texts[d] = newViews(g.dialects[d], text, slices.Clone(chars))
+		m.begin(steps)
+		for i := s.from; i < s.to; i++ {
+			for _, found := range m.template(&g.templates[i], texts[s.dialect]) {
+				found.Rank.Order = len(res.Matches)
+				res.Matches = append(res.Matches, found)
+			}
 		}
-		for _, found := range m.template(t, texts[d]) {
-			found.Rank.Order = len(res.Matches)
-			res.Matches = append(res.Matches, found)
+		if m.cuts > 0 && !slices.Contains(res.Cut, s.skill) {
+			res.Cut = append(res.Cut, s.skill)
 		}
 	}
 	slices.SortFunc(res.Matches, func(a, b Match) int { return a.Rank.Compare(b.Rank) })
+	res.Truncated = len(res.Cut) > 0
 	if len(res.Matches) > maxMatches {
-		res.Matches, m.truncated = slices.Clip(res.Matches[:maxMatches]), true
+		res.Matches, res.Truncated = slices.Clip(res.Matches[:maxMatches]), true
 	}
-	res.Truncated = m.truncated
 	return res
+}
+
+// begin makes ready for the next source, of which nothing is found yet.
+func (m *matcher) begin(steps int) {
+	m.steps, m.cuts = steps, 0
+	m.captures = m.captures[:0]
+	clear(m.interned)
 }
 
 // foldBounded folds a text unless it is too long.
@@ -121,11 +133,16 @@ func foldBounded(text string) ([]char, bool) {
 	return foldText(text), true
 }
 
-// asked tells which sources take part: those of the version that the home runs.
-func (g *Grammar) asked(ctx *Context) map[*compiledSource]bool {
-	asked := make(map[*compiledSource]bool, len(g.sources))
+// asked lists the sources that take part: those of the version that the home runs.
+func (g *Grammar) asked(ctx *Context) []*compiledSource {
+	if ctx.Version == nil {
+		return g.sources
+	}
+	var asked []*compiledSource
 	for _, s := range g.sources {
-		asked[s] = ctx.Version == nil || ctx.Version(s.skill) == s.version
+		if ctx.Version(s.skill) == s.version {
+			asked = append(asked, s)
+		}
 	}
 	return asked
 }
@@ -134,6 +151,9 @@ func (g *Grammar) asked(ctx *Context) map[*compiledSource]bool {
 // there are none, of the text without its skip words. Those at an end where a
 // wildcard stands belong to the wildcard.
 func (m *matcher) template(t *template, texts *views) []Match {
+	if !mayApply(t.group, m.ctx.Values) {
+		return nil
+	}
 	if found := m.view(t, texts.whole); len(found) > 0 || len(texts.d.skip) == 0 {
 		return found
 	}

@@ -2,12 +2,21 @@ package nlu
 
 import "slices"
 
-// Bounds on the work for one text, whatever the text and the templates: on all
-// of it, and on one run, so that one bad template leaves work for the others.
+// Bounds on the work for one text, whatever the text and the templates: on that
+// of one source, so that no skill takes from another what it has; on one run, so
+// that one bad template leaves work for the others of its source; and on all of
+// it, which many sources share, but never to less than the least of each.
 const (
-	maxSteps    = 400_000
-	maxRunSteps = 50_000
+	maxSourceSteps   = 100_000
+	leastSourceSteps = 20_000
+	maxSteps         = 2_000_000
+	maxRunSteps      = 50_000
 )
+
+// sourceSteps is what each of n sources may take for one text.
+func sourceSteps(n int) int {
+	return min(maxSourceSteps, max(leastSourceSteps, maxSteps/max(n, 1)))
+}
 
 // memoAfter is how many steps a run takes before it begins to remember: most
 // runs end within a few, and remembering costs more than they do.
@@ -15,12 +24,12 @@ const memoAfter = 128
 
 // matcher is the work on one text.
 type matcher struct {
-	g         *Grammar
-	ctx       *Context
-	steps     int // left
-	truncated bool
-	captures  []captured
-	interned  map[captured]int32
+	g        *Grammar
+	ctx      *Context
+	steps    int // left to the source whose turn it is
+	cuts     int // steps that were refused
+	captures []captured
+	interned map[captured]int32
 }
 
 // captured is a list value in a chain of such, newest first; the same chain has
@@ -70,7 +79,8 @@ type seenState struct {
 // step counts a step, and is false when no more may be taken.
 func (r *run) step() bool {
 	if r.m.steps <= 0 || r.steps >= maxRunSteps {
-		r.m.truncated, r.unsure = true, true
+		r.m.cuts++
+		r.unsure = true
 		return false
 	}
 	r.m.steps--
@@ -224,7 +234,7 @@ func (r *run) capture(parent int32, use *listNode, l *list, from int32, e edge) 
 	if id, known := r.m.interned[c]; known {
 		return id
 	}
-	id := int32(len(r.m.captures)) //nolint:gosec // bounded by maxSteps
+	id := int32(len(r.m.captures)) //nolint:gosec // bounded by the steps
 	r.m.captures = append(r.m.captures, c)
 	r.m.interned[c] = id
 	return id
@@ -236,8 +246,11 @@ func (m *matcher) ruleEnds(v *view, c *code, p *subProgram, at state) []end {
 	if ends, known := v.rules[key]; known {
 		return ends
 	}
+	cuts := m.cuts
 	ends := m.ends(v, c, p, at)
-	v.rules[key] = ends
+	if m.cuts == cuts {
+		v.rules[key] = ends
+	}
 	return ends
 }
 
@@ -258,12 +271,15 @@ func (m *matcher) ends(v *view, c *code, p *subProgram, at state) []end {
 	return ends
 }
 
-// listEdges finds the values of a list that begin at a place. The answer is kept.
+// listEdges finds the values of a list that begin at a place. The answer is kept,
+// but for one that was cut: sources share the lists of a home, and each has its
+// own steps.
 func (m *matcher) listEdges(v *view, l *list, at state) []edge {
 	key := listKey{l, at.pos, at.start}
 	if edges, known := v.lists[key]; known {
 		return edges
 	}
+	cuts := m.cuts
 	var edges []edge
 	switch {
 	case l.find != nil:
@@ -275,7 +291,9 @@ func (m *matcher) listEdges(v *view, l *list, at state) []edge {
 	default:
 		edges = m.valueEdges(v, l, at)
 	}
-	v.lists[key] = edges
+	if m.cuts == cuts {
+		v.lists[key] = edges
+	}
 	return edges
 }
 

@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/hark-voice/hark/functions/release/bundle"
 )
@@ -103,13 +106,30 @@ func (b goBuilder) run(ctx context.Context, dir string, args ...string) (string,
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	if err := runAside(cmd); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
 		return "", fmt.Errorf("go %s: %s", args[0], readable(output.String(), err))
 	}
 	return output.String(), nil
+}
+
+// runAside runs a command with less priority than the calls of devices have. It
+// and all that it started end with its context and with Hark.
+func runAside(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	// The signal at the parent's death comes when the thread ends that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// Where it is not allowed, the build is only less polite.
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, cmd.Process.Pid, 10)
+	return cmd.Wait()
 }
 
 // readable is a compiler's output without its package headings, cut to size.

@@ -211,14 +211,7 @@ func TestAGoSkillThatWasBuiltBefore(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "")
 	tea := teaInGo(t)
-	dir := tea.with(files{"main.go": ""}).write(t, t.TempDir(), "tea")
-	built, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "skill"), built, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := tea.with(files{"main.go": "", "skill": "#!/bin/sh\nexec " + program + "\n"}).write(t, t.TempDir(), "tea")
 	if got := h.builtins(filepath.Dir(dir)); !slices.Equal(got, []string{"tea"}) {
 		t.Errorf("deployed %v", got)
 	}

@@ -94,6 +94,30 @@ func (m *Manager) Load(ctx context.Context) error {
 		}
 	}
 	m.Catalog.Publish(snapshot)
+	return m.clearArtifacts(ctx, live)
+}
+
+// clearArtifacts removes the folders of versions that do not answer: they can be
+// fetched from the store again.
+func (m *Manager) clearArtifacts(ctx context.Context, live []assistant.LiveSkill) error {
+	needed := make(map[string]bool)
+	for _, l := range live {
+		if v, err := m.Store.Version(ctx, l.Skill, l.Version); err == nil {
+			needed[v.Artifact] = true
+		}
+	}
+	folders, err := os.ReadDir(m.artifacts())
+	if err != nil {
+		return fmt.Errorf("look for unpacked artifacts: %w", err)
+	}
+	for _, f := range folders {
+		if needed[f.Name()] {
+			continue
+		}
+		if err := os.RemoveAll(m.artifactDir(f.Name())); err != nil {
+			return fmt.Errorf("remove an artifact that is not needed: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -31,19 +31,56 @@ func (m *Manager) testSentences(k *catalog.Skill, progress func(Step)) (*catalog
 	var failures []error
 	count := 0
 	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
+		home, err := m.testHome(k, lang)
+		if err != nil {
+			return nil, err
+		}
 		for _, t := range k.Sentences[lang].Tests {
 			count++
-			if err := check(t, alone.Grammar(lang).Match(t.Say, nlu.Context{}), k.Name); err != nil {
+			if err := check(t, alone.Grammar(lang).Match(t.Say, home.context), k.Name); err != nil {
 				failures = append(failures, fmt.Errorf("%s:%d: %w", t.File, t.Line, err))
 				continue
 			}
-			if best := next.Grammar(lang).Match(t.Say, nlu.Context{}).Matches; len(best) > 0 && best[0].Skill != k.Name {
+			if best := next.Grammar(lang).Match(t.Say, home.context).Matches; len(best) > 0 && best[0].Skill != k.Name {
 				progress(Step{"warning", fmt.Sprintf("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)})
 			}
 		}
 	}
 	progress(Step{"test", fmt.Sprintf("%d sentences", count)})
 	return next, joined(failures, count)
+}
+
+// testHome is the home that the tests of a sentence file speak of.
+type testHome struct {
+	device  assistant.Device   // that hears them
+	seen    []assistant.Entity // by the skill
+	context nlu.Context
+}
+
+// testHome makes the home of a language's tests: its device answers for all
+// entities, and their states were reported just now.
+func (m *Manager) testHome(k *catalog.Skill, lang string) (testHome, error) {
+	told := k.Sentences[lang].Home
+	device := assistant.Device{Home: "test", ID: "test", Area: told.Area}
+	entities := slices.Clone(told.Entities)
+	for i := range entities {
+		entities[i].Home, entities[i].Device, entities[i].Updated = device.Home, device.ID, m.Clock.Now()
+	}
+	devices := []assistant.Device{device}
+	if err := catalog.Locate(entities, devices); err != nil {
+		return testHome{}, err
+	}
+	lists, err := catalog.HomeLists(lang, entities, devices)
+	if err != nil {
+		return testHome{}, err
+	}
+	h := testHome{device: devices[0], context: nlu.Context{Lists: lists, Values: map[string]any{"area": devices[0].Area}}}
+	for _, e := range entities {
+		if slices.Contains(k.Entities, e.Domain) {
+			h.seen = append(h.seen, e)
+		}
+	}
+	return h, nil
 }
 
 // check compares what a test sentence means with what it should.
@@ -82,16 +119,20 @@ func (m *Manager) testAnswers(ctx context.Context, k *catalog.Skill, instance tr
 	var failures []error
 	count := 0
 	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
+		home, err := m.testHome(k, lang)
+		if err != nil {
+			return err
+		}
 		var state assistant.State
 		for _, t := range k.Sentences[lang].Tests {
 			if t.Answer == "" {
 				continue
 			}
 			count++
-			match := alone.Grammar(lang).Match(t.Say, nlu.Context{}).Matches[0]
+			match := alone.Grammar(lang).Match(t.Say, home.context).Matches[0]
 			call := &assistant.Call{
 				ID: fmt.Sprintf("test-%s-%d", lang, t.Line), Turn: "test", Home: assistant.Home{ID: "test", Lang: lang},
-				Device: assistant.Device{Home: "test", ID: "test"}, Lang: lang, Now: m.Clock.Now(), Timeout: testTimeout,
+				Device: home.device, Entities: home.seen, Lang: lang, Now: m.Clock.Now(), Timeout: testTimeout,
 				Skill: k.Name, Version: k.ID, Text: t.Say, Session: "test", NewSession: true, State: state,
 				Intent: &assistant.Intent{Skill: k.Name, Name: match.Intent, Slots: match.Slots, Confidence: 1},
 			}

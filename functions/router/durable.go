@@ -44,14 +44,27 @@ func (r *Router) committedBefore(ctx context.Context, t *turn) (*assistant.Turn,
 	return old, nil
 }
 
-// storeAway tells the user that Hark is busy, once, and returns when that is
-// durable. Nothing of what the turn wanted is done.
-func (r *Router) storeAway(ctx context.Context, t *turn) (*assistant.Turn, error) {
+// storeAway ends the road of a turn: the store cannot be reached or written.
+type storeAway struct {
+	cause  error
+	spoken *assistant.Commit // an answer that was given already; nil: none was
+}
+
+func (a *storeAway) Error() string { return a.cause.Error() }
+func (a *storeAway) Unwrap() error { return assistant.ErrStoreAway }
+
+// hold tells the user that Hark is busy, once, unless they were answered
+// already, and returns when that is durable. Of what else the turn wanted,
+// nothing is done.
+func (r *Router) hold(ctx context.Context, t *turn, away *storeAway) (*assistant.Turn, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err() // not the store is gone but the caller: the message comes again
 	}
-	if t.fired != nil || t.asked.Direct {
-		return nil, assistant.ErrStoreAway // its lease runs out and it is fired again; the caller is told
+	if t.asked.Direct {
+		return nil, away // the caller is told, and may try again
+	}
+	if away.spoken != nil {
+		return r.holdUntilDurable(ctx, t, away.spoken)
 	}
 	e := assistant.Errorf(assistant.CodeBusy, "the store cannot be reached or written")
 	e.RetryAfterMS = r.Limits.StartWithin.Milliseconds()

@@ -61,6 +61,7 @@ type Limits struct {
 	ReplyExpires   time.Duration // 60 s
 	SayExpires     time.Duration // 24 h
 	CommandExpires time.Duration // 5 min
+	Recurrence     time.Duration // between a firing and the next that it sets; 1 s
 	StateAttempts  int           // invocations against a state that others change; 3
 }
 
@@ -74,6 +75,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ReplyExpires, 60*time.Second)
 	set(&l.SayExpires, 24*time.Hour)
 	set(&l.CommandExpires, 5*time.Minute)
+	set(&l.Recurrence, time.Second)
 	if l.StateAttempts == 0 {
 		l.StateAttempts = 3
 	}
@@ -122,11 +124,21 @@ func (r *Router) Utterance(ctx context.Context, u *assistant.Utterance) (*assist
 	defer unlock()
 
 	t := r.begin(u, id)
+	done, err := r.take(ctx, t, id, earlier)
+	if away, ok := errors.AsType[*storeAway](err); ok { // nothing is locked now but this turn itself
+		return r.hold(ctx, t, away)
+	}
+	return done, err
+}
+
+// take is the road of an utterance.
+func (r *Router) take(ctx context.Context, t *turn, id, earlier string) (*assistant.Turn, error) {
+	u := t.asked
 	switch old, err := r.Store.FindTurn(ctx, id, earlier); {
 	case err == nil && u.Received.Sub(old.Received) < assistant.RedeliveryWindow:
 		return r.again(t, old), nil
 	case errors.Is(err, assistant.ErrStoreAway):
-		return r.storeAway(ctx, t)
+		return nil, &storeAway{cause: err}
 	case err != nil && !errors.Is(err, assistant.ErrNotFound):
 		return nil, err
 	}
@@ -134,7 +146,7 @@ func (r *Router) Utterance(ctx context.Context, u *assistant.Utterance) (*assist
 		return r.finish(ctx, t, r.refuse(t, e))
 	}
 	if err := r.locate(ctx, t); err != nil {
-		return r.storeAway(ctx, t)
+		return nil, &storeAway{cause: err}
 	}
 	if e := r.understand(t); e != nil {
 		return r.finish(ctx, t, r.refuse(t, e))
@@ -145,7 +157,7 @@ func (r *Router) Utterance(ctx context.Context, u *assistant.Utterance) (*assist
 // Fire takes a schedule that is due down the road. ErrGone: it was cancelled or
 // moved meanwhile; with another error it is still due.
 func (r *Router) Fire(ctx context.Context, s *assistant.Schedule) (*assistant.Turn, error) {
-	id := assistant.FiringTurnID(s.ScheduleKey, s.Due)
+	id := assistant.FiringTurnID(s)
 	unlock, err := r.turns.lock(ctx, id)
 	if err != nil {
 		return nil, err
@@ -171,11 +183,14 @@ func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
 		return r.finish(ctx, t, r.refuse(t, assistant.Errorf(assistant.CodeExpired, "the turns before it took too long")))
 	}
 	defer unlock()
+	if e := r.expired(t.asked); e != nil { // it may have waited for its turn
+		return r.finish(ctx, t, r.refuse(t, e))
+	}
 
 	for range r.Limits.StateAttempts {
 		state, err := r.state(ctx, t)
 		if err != nil {
-			return r.storeAway(ctx, t)
+			return nil, &storeAway{cause: err}
 		}
 		a, err := r.invoke(ctx, t, state)
 		if err != nil {
@@ -199,9 +214,12 @@ func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
 }
 
 // finish makes a turn durable and sends what it owes to devices: the reply of a
-// turn without effects first, everything else after the commit.
+// turn that neither changes nor has read anything first, everything else after
+// the commit. (What was read may be otherwise when a turn is taken again after a
+// crash, and a device that has heard one answer must not get another.)
 func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*assistant.Turn, error) {
-	early := withoutEffects(c)
+	_, stateful := stateScope(t)
+	early := withoutEffects(c) && !stateful
 	if early {
 		r.deliver(c, false)
 	}
@@ -210,9 +228,12 @@ func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*ass
 	case errors.Is(err, assistant.ErrDuplicate): // another router was quicker, or this one before a crash
 		return r.committedBefore(ctx, t)
 	case errors.Is(err, assistant.ErrStoreAway) && early:
-		return r.holdUntilDurable(ctx, t, c)
+		return nil, &storeAway{cause: err, spoken: c}
 	case errors.Is(err, assistant.ErrStoreAway):
-		return r.storeAway(ctx, t)
+		return nil, &storeAway{cause: err}
+	case errors.Is(err, assistant.ErrTooMany):
+		return r.finish(ctx, t, r.refuse(t, assistant.Errorf(assistant.CodeSkillFailed,
+			"skill %s would have more than %d schedules in this home", t.skill.Name, assistant.MaxSchedules)))
 	case err != nil:
 		return nil, err
 	}

@@ -73,6 +73,24 @@ state: home
 triggers: {intents: [AddOne, Now]}
 `
 
+const peekYAML = `hark: 1
+name: peek
+version: 1.0.0
+runtime: {go: .}
+languages: [en]
+triggers: {intents: [Peek]}
+`
+
+// stateless is a skill that keeps nothing.
+func stateless(t *testing.T) *catalog.Skill {
+	t.Helper()
+	k, err := manifest.Decode([]byte(peekYAML), map[string][]byte{"en": []byte("language: en\nintents:\n  Peek: [peek]\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &catalog.Skill{Skill: k, ID: "1.0.0-def"}
+}
+
 func skill(t *testing.T) *catalog.Skill {
 	t.Helper()
 	k, err := manifest.Decode([]byte(countYAML), map[string][]byte{
@@ -92,7 +110,7 @@ func newRoad(t *testing.T) *road {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	snapshot, err := catalog.Build(skill(t))
+	snapshot, err := catalog.Build(skill(t), stateless(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +151,7 @@ func addOne(call *assistant.Call) (*assistant.Answer, error) {
 			return nil, err
 		}
 	}
-	if call.Intent.Name == "Now" {
+	if call.Intent.Name == "Now" || call.Intent.Name == "Peek" {
 		return &assistant.Answer{Speech: fmt.Sprint(n)}, nil
 	}
 	return &assistant.Answer{Speech: fmt.Sprint(n + 1), State: json.RawMessage(fmt.Sprint(n + 1))}, nil
@@ -154,8 +172,18 @@ func (r *road) say(t *testing.T, id, text string) *assistant.Turn {
 
 func TestATurnWithoutEffectsAnswersBeforeItsCommit(t *testing.T) {
 	r := newRoad(t)
-	r.say(t, "a1", "what now")
+	r.say(t, "a1", "peek")
 	if len(r.post.early) != 1 || len(r.post.durable) != 1 || r.post.early[0].ID != r.post.durable[0].ID {
+		t.Errorf("early %+v, durable %+v", r.post.early, r.post.durable)
+	}
+}
+
+// Taken again after a crash it might read another state, and say the opposite
+// under the same id.
+func TestATurnThatReadAStateAnswersAfterItsCommit(t *testing.T) {
+	r := newRoad(t)
+	r.say(t, "a1", "what now")
+	if len(r.post.early) != 0 || len(r.post.durable) != 1 {
 		t.Errorf("early %+v, durable %+v", r.post.early, r.post.durable)
 	}
 }
@@ -355,6 +383,71 @@ func TestStaleUtterancesMoveNothing(t *testing.T) {
 				t.Errorf("reply %+v, %d calls", turn.Reply, len(r.calls))
 			}
 		})
+	}
+}
+
+func TestAnUtteranceThatWaitedTooLongForAStateMovesNothing(t *testing.T) {
+	r := newRoad(t)
+	first := make(chan struct{})
+	r.invoke = func(call *assistant.Call) (*assistant.Answer, error) {
+		close(first)
+		r.clock.Advance(2 * time.Second)
+		return addOne(call)
+	}
+	second := r.utterance("a2", "add one")
+	second.Expires = r.clock.Now().Add(time.Second)
+	var wait sync.WaitGroup
+	wait.Go(func() { r.say(t, "a1", "add one") })
+	<-first
+	turn, err := r.Utterance(t.Context(), second)
+	wait.Wait()
+	if err != nil || turn.Reply.Error == nil || turn.Reply.Error.Code != assistant.CodeExpired || len(r.calls) != 1 {
+		t.Errorf("reply %+v, %v, %d calls", turn.Reply, err, len(r.calls))
+	}
+}
+
+func TestAScheduleSetAnewForTheSameTimeFiresAnew(t *testing.T) {
+	r := newRoad(t)
+	due := r.clock.Now().Add(-time.Hour)
+	r.invoke = func(call *assistant.Call) (*assistant.Answer, error) {
+		if call.Fired != nil {
+			return &assistant.Answer{Speech: "ring"}, nil
+		}
+		return &assistant.Answer{Speech: "set", Set: []assistant.Schedule{schedule(r, due)}}, nil
+	}
+	for i := range 2 {
+		r.say(t, fmt.Sprint("a", i), "add one")
+		claimed, err := r.store.ClaimDue(t.Context(), r.clock.Now(), "me", time.Minute, 10)
+		if err != nil || len(claimed) != 1 {
+			t.Fatalf("round %d: claimed %+v, %v", i, claimed, err)
+		}
+		if _, err := r.Fire(t.Context(), &claimed[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rang := 0
+	for _, m := range r.post.durable {
+		if m.Say != nil {
+			rang++
+		}
+	}
+	if left, err := r.store.Schedules(t.Context(), "demo"); rang != 2 || len(left) != 0 || err != nil {
+		t.Errorf("rang %d times, left over %+v, %v", rang, left, err)
+	}
+}
+
+func TestAScheduleThatSetsItselfIsNoLoop(t *testing.T) {
+	r := newRoad(t)
+	r.invoke = func(*assistant.Call) (*assistant.Answer, error) {
+		return &assistant.Answer{Set: []assistant.Schedule{schedule(r, r.clock.Now().Add(time.Millisecond))}}, nil
+	}
+	s := schedule(r, r.clock.Now())
+	r.set(t, s)
+	if _, err := r.Fire(t.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if next, err := r.store.NextDue(t.Context()); err != nil || next.Before(r.clock.Now().Add(time.Second)) {
+		t.Errorf("due again at %v, %v", next, err)
 	}
 }
 

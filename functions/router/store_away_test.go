@@ -152,7 +152,7 @@ func TestSchedulesOfABusyTurnAreNotSet(t *testing.T) {
 // What was said before the store went away stands.
 func TestAnEarlyReplyStandsWhileTheStoreIsAway(t *testing.T) {
 	r := newFaultyRoad(t, away("commit", 2))
-	turn := r.say(t, "a1", "what now")
+	turn := r.say(t, "a1", "peek")
 	if turn.Reply.Error != nil || turn.Reply.Speech != "0" {
 		t.Errorf("reply %+v", turn.Reply)
 	}
@@ -177,7 +177,7 @@ func TestACommitThatHappenedAllTheSameIsNotSaidTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn := r.say(t, "a1", "what now")
+	turn := r.say(t, "a1", "peek")
 	if store.tries != 2 || turn.Reply.Speech != "0" || len(r.post.early) != 1 || len(r.post.durable) != 1 || len(r.post.sent) != 0 {
 		t.Errorf("after %d commits: %+v; early %+v, owed %+v, sent %+v", store.tries, turn.Reply, r.post.early, r.post.durable, r.post.sent)
 	}

@@ -65,6 +65,8 @@ func (t *turn) note(name, detail string) {
 func (r *Router) expired(u *assistant.Utterance) *assistant.Error {
 	now := r.Clock.Now()
 	switch {
+	case u == nil: // a schedule: it fires late rather than never
+		return nil
 	case now.Sub(u.Received) > r.Limits.StartWithin:
 		return assistant.Errorf(assistant.CodeExpired, "it waited %s for its turn, %s at most", now.Sub(u.Received).Round(time.Millisecond), r.Limits.StartWithin)
 	case !u.Expires.IsZero() && now.After(u.Expires):
@@ -133,6 +135,12 @@ func (r *Router) refuse(t *turn, e *assistant.Error) *assistant.Commit {
 // accept makes the commit of a turn that a skill answered.
 func (r *Router) accept(t *turn, state assistant.State, a *assistant.Answer) (*assistant.Commit, error) {
 	c := &assistant.Commit{Turn: t.Turn, Fired: t.fired, Set: a.Set}
+	for i := range c.Set {
+		c.Set[i].By = t.ID
+		if soonest := r.Clock.Now().Add(r.Limits.Recurrence); t.fired != nil && c.Set[i].Due.Before(soonest) {
+			c.Set[i].Due = soonest // a skill that fires itself must not become a loop
+		}
+	}
 	if a.State != nil {
 		c.State = &assistant.StateChange{Key: stateKey(t), Base: state.Revision, Value: a.State}
 	}
@@ -193,6 +201,10 @@ func (r *Router) say(t *turn, c *assistant.Commit, s assistant.DeviceSay) {
 	device, created := s.Device, r.Clock.Now()
 	if device == "" {
 		device = t.Device
+	}
+	if _, known := t.view.Devices[device]; !known && s.Device != "" {
+		t.note("say", "not spoken: there is no device "+s.Device)
+		return
 	}
 	if t.fired != nil {
 		created = t.fired.Due

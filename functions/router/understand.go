@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -27,12 +28,14 @@ func (r *Router) understand(t *turn) *assistant.Error {
 		return assistant.Errorf(assistant.CodeUnsupportedLanguage, "no skill speaks %q; there is %s",
 			t.asked.Lang, strings.Join(t.snapshot.Languages(), ", "))
 	}
+	var cut []string
 	for _, lang := range langs {
 		names, err := t.view.Lists(lang)
 		if err != nil { // a home's odd names must not make it deaf
 			r.Logger.Warn("the names of a home cannot be used", "home", t.Home, "error", err)
 		}
 		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.speaker.Area}, Lists: names})
+		cut = append(cut, result.Cut...)
 		if len(result.Matches) == 0 {
 			continue
 		}
@@ -40,11 +43,11 @@ func (r *Router) understand(t *turn) *assistant.Error {
 		t.lang = lang
 		t.skill, _ = t.snapshot.Skill(best.Skill)
 		t.Intent = &assistant.Intent{Skill: best.Skill, Name: best.Intent, Slots: best.Slots, Confidence: 1, Template: position(best.Template)}
-		t.note("understand", lang)
+		t.note("understand", lang+givenUp(cut))
 		t.Trace[len(t.Trace)-1].Cands = candidates(result.Matches)
 		return nil
 	}
-	t.note("understand", "nothing in "+strings.Join(langs, ", "))
+	t.note("understand", "nothing in "+strings.Join(langs, ", ")+givenUp(cut))
 	if t.asked.Lang == "" {
 		t.lang = inScript(langs, t.Text)
 	}
@@ -105,6 +108,15 @@ func (t *turn) languages() []string {
 	return langs
 }
 
+// givenUp names the skills whose sentences were not searched to the end.
+func givenUp(skills []string) string {
+	if len(skills) == 0 {
+		return ""
+	}
+	slices.Sort(skills)
+	return "; the search was given up for " + strings.Join(slices.Compact(skills), ", ") + ", whose sentences fit in too many ways"
+}
+
 // inScript returns the first of the languages that is written as the text is,
 // else the first: who was not understood is told so in their own language.
 func inScript(langs []string, text string) string {
@@ -132,8 +144,12 @@ func closest(known []string, lang string) string {
 	for i, k := range known {
 		tags[i] = language.Make(k)
 	}
-	_, i, confidence := language.NewMatcher(tags).Match(language.Make(lang))
-	if confidence == language.No {
+	asked := language.Make(lang)
+	_, i, _ := language.NewMatcher(tags).Match(asked)
+	// The matcher's idea of what speakers of a language also understand (English,
+	// for a Zulu) is no answer to them.
+	askedBase, _ := asked.Base()
+	if base, _ := tags[i].Base(); base != askedBase {
 		return ""
 	}
 	return known[i]

@@ -16,9 +16,9 @@ import (
 
 // Store is what the package needs of the store.
 type Store interface {
-	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]assistant.Schedule, error)
+	ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int, except ...string) ([]assistant.Schedule, error)
 	ReleaseClaims(ctx context.Context, owner string) error
-	NextDue(ctx context.Context) (time.Time, error)
+	NextDue(ctx context.Context, except ...string) (time.Time, error)
 }
 
 // Road takes a schedule that is due down the road.
@@ -38,9 +38,10 @@ type Options struct {
 const (
 	// lease is how long a claimed schedule is left to its claimer. It is longer
 	// than a skill may take, so that only a dead or cut-off claimer loses it.
-	lease = 30 * time.Second
-	// atOnce bounds how many schedules are fired at the same time.
-	atOnce = 32
+	lease = 60 * time.Second
+	// perSkill bounds how many schedules of one skill are fired at the same time,
+	// so that one whose calls hang does not keep the others' alarms waiting.
+	perSkill = 8
 	// retry is how soon a store that could not be read is asked again.
 	retry = time.Second
 )
@@ -49,6 +50,9 @@ const (
 type Firer struct {
 	Options
 	poke chan struct{}
+
+	mu     sync.Mutex
+	firing map[string]int // schedules under way, by skill
 }
 
 // New returns a Firer.
@@ -59,7 +63,7 @@ func New(o Options) (*Firer, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Firer{Options: o, poke: make(chan struct{}, 1)}, nil
+	return &Firer{Options: o, poke: make(chan struct{}, 1), firing: make(map[string]int)}, nil
 }
 
 // Poke tells that a schedule was set: it may be due before what Run waits for.
@@ -72,23 +76,24 @@ func (f *Firer) Poke() {
 
 // Run fires what is due until ctx ends, then waits for what is under way.
 func (f *Firer) Run(ctx context.Context) error {
-	var firing sync.WaitGroup
-	defer firing.Wait()
-	places := make(chan struct{}, atOnce)
+	var under sync.WaitGroup
+	defer under.Wait()
 	// A process of this name that was killed while it fired left leases behind.
 	for err := f.Store.ReleaseClaims(ctx, f.Owner); err != nil && ctx.Err() == nil; err = f.Store.ReleaseClaims(ctx, f.Owner) {
 		f.pause(ctx, err)
 	}
 	for ctx.Err() == nil {
-		due, err := f.Store.ClaimDue(ctx, f.Clock.Now(), f.Owner, lease, atOnce)
+		// So few at a time that no skill gets many more than it may have.
+		due, err := f.Store.ClaimDue(ctx, f.Clock.Now(), f.Owner, lease, perSkill, f.busy()...)
 		if err != nil {
 			f.pause(ctx, err)
 			continue
 		}
 		for _, s := range due {
-			places <- struct{}{}
-			firing.Go(func() {
-				defer func() { <-places }()
+			f.count(s.Skill, 1)
+			under.Go(func() {
+				defer f.Poke() // there is room for another
+				defer f.count(s.Skill, -1)
 				f.fire(ctx, &s)
 			})
 		}
@@ -97,6 +102,27 @@ func (f *Firer) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (f *Firer) count(skill string, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.firing[skill] += n; f.firing[skill] == 0 {
+		delete(f.firing, skill)
+	}
+}
+
+// busy lists the skills that have as many under way as they may have.
+func (f *Firer) busy() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []string
+	for skill, n := range f.firing {
+		if n >= perSkill {
+			list = append(list, skill)
+		}
+	}
+	return list
 }
 
 func (f *Firer) fire(ctx context.Context, s *assistant.Schedule) {
@@ -111,7 +137,7 @@ func (f *Firer) fire(ctx context.Context, s *assistant.Schedule) {
 
 // wait sleeps until the next schedule is due, one is set, or ctx ends.
 func (f *Firer) wait(ctx context.Context) {
-	next, err := f.Store.NextDue(ctx)
+	next, err := f.Store.NextDue(ctx, f.busy()...)
 	var alarm <-chan time.Time
 	switch {
 	case err == nil:

@@ -50,7 +50,7 @@ type road struct {
 func newRoad(store *sqlite.Store) *road { return &road{store, make(chan string, 1000)} }
 
 func (r *road) Fire(ctx context.Context, s *assistant.Schedule) (*assistant.Turn, error) {
-	turn := &assistant.Turn{ID: assistant.FiringTurnID(s.ScheduleKey, s.Due), Kind: assistant.KindSchedule, Home: s.Home, Received: s.Due}
+	turn := &assistant.Turn{ID: assistant.FiringTurnID(s), Kind: assistant.KindSchedule, Home: s.Home, Received: s.Due}
 	if err := r.store.Commit(ctx, &assistant.Commit{Turn: turn, Fired: s}); err != nil {
 		return nil, err
 	}
@@ -213,8 +213,8 @@ type watched struct {
 	looked chan struct{}
 }
 
-func (w *watched) NextDue(ctx context.Context) (time.Time, error) {
-	next, err := w.Store.NextDue(ctx)
+func (w *watched) NextDue(ctx context.Context, except ...string) (time.Time, error) {
+	next, err := w.Store.NextDue(ctx, except...)
 	w.looked <- struct{}{}
 	return next, err
 }
@@ -235,22 +235,22 @@ func (f *faulty) ReleaseClaims(ctx context.Context, owner string) error {
 	return f.Store.ReleaseClaims(ctx, owner)
 }
 
-func (f *faulty) ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int) ([]assistant.Schedule, error) {
+func (f *faulty) ClaimDue(ctx context.Context, now time.Time, owner string, lease time.Duration, limit int, except ...string) ([]assistant.Schedule, error) {
 	if f.claim != nil {
 		if err := f.claim(); err != nil {
 			return nil, err
 		}
 	}
-	return f.Store.ClaimDue(ctx, now, owner, lease, limit)
+	return f.Store.ClaimDue(ctx, now, owner, lease, limit, except...)
 }
 
-func (f *faulty) NextDue(ctx context.Context) (time.Time, error) {
+func (f *faulty) NextDue(ctx context.Context, except ...string) (time.Time, error) {
 	if f.next != nil {
 		if err := f.next(); err != nil {
 			return time.Time{}, err
 		}
 	}
-	return f.Store.NextDue(ctx)
+	return f.Store.NextDue(ctx, except...)
 }
 
 // once fails the first time.

@@ -50,11 +50,11 @@ func withEffects(n int64) *assistant.Commit {
 			Value: json.RawMessage(`{"timers":[{"id":"a","name":"tea","due":1772355600000}]}`),
 		},
 		Set: []assistant.Schedule{{
-			ScheduleKey: assistant.ScheduleKey{Home: "home", Skill: "timer", ID: id},
+			ScheduleKey: assistant.ScheduleKey{Home: id, Skill: "timer", ID: id},
 			Due:         expires, Device: "kitchen", Lang: "en", Kind: "timer",
 		}},
 		Messages: []assistant.Message{{
-			ID: assistant.EffectID(id, 0), Home: "home", Device: "kitchen", Kind: assistant.MessageReply,
+			ID: assistant.EffectID(id, 0), Home: "home", Device: id, Kind: assistant.MessageReply,
 			Created: turn.Received, Expires: expires, Reply: turn.Reply,
 		}},
 	}

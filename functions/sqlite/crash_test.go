@@ -48,7 +48,7 @@ func crashCommit(writer, n int) *assistant.Commit {
 			Base: int64(n), Value: json.RawMessage(strconv.Itoa(n + 1)),
 		},
 		Set: []assistant.Schedule{{
-			ScheduleKey: assistant.ScheduleKey{Home: "home", Skill: "count", ID: turn.ID}, Due: turn.Received,
+			ScheduleKey: assistant.ScheduleKey{Home: turn.ID, Skill: "count", ID: turn.ID}, Due: turn.Received,
 		}},
 		Messages: []assistant.Message{{ID: assistant.EffectID(turn.ID, 0), Home: "home", Device: strconv.Itoa(writer)}},
 	}
@@ -145,7 +145,7 @@ func checkCrashed(t *testing.T, dir string, acked map[string]bool) {
 	if len(acked) > 0 {
 		t.Errorf("%d turns were acknowledged and are lost", len(acked))
 	}
-	list, err := s.Schedules(t.Context(), "home")
+	list, err := s.Schedules(t.Context(), "")
 	if err != nil || len(list) != committed {
 		t.Errorf("%d schedules of %d commits are set (%v)", len(list), committed, err)
 	}

@@ -13,6 +13,10 @@ import (
 func (b *batch) owe(m *assistant.Message) {
 	b.add(`INSERT INTO outbox (id, home, device, expires, doc) VALUES (?, ?, ?, ?, ?)`,
 		m.ID, m.Home, m.Device, millis(m.Expires), b.document(m))
+	// What a device leaves lying is bounded: the oldest make room.
+	b.add(`DELETE FROM outbox WHERE home = ?1 AND device = ?2 AND seq <=
+		(SELECT seq FROM outbox WHERE home = ?1 AND device = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3)`,
+		m.Home, m.Device, assistant.MaxOwed)
 }
 
 // Owed returns what is owed to a device, oldest first, at most limit.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -22,16 +23,16 @@ func (b *batch) removeSchedule(key assistant.ScheduleKey) {
 
 // ClaimDue returns schedules due by now that nobody holds a lease on, at most
 // limit, earliest first, and gives owner the lease until now+lease. The lease is
-// over at that very millisecond.
+// over at that very millisecond. Those of the skills in except are left alone.
 func (s *Store) ClaimDue(
-	ctx context.Context, now time.Time, owner string, lease time.Duration, limit int,
+	ctx context.Context, now time.Time, owner string, lease time.Duration, limit int, except ...string,
 ) ([]assistant.Schedule, error) {
 	if limit < 1 {
 		return nil, nil
 	}
 	var claimed []assistant.Schedule
 	err := s.writer.do(ctx, write{what: "claim due schedules", apply: func(ctx context.Context, t *tx) (err error) {
-		claimed, err = claim(ctx, t, now, owner, now.Add(lease), limit)
+		claimed, err = claim(ctx, t, now, owner, now.Add(lease), limit, except)
 		return err
 	}})
 	if err != nil {
@@ -41,10 +42,11 @@ func (s *Store) ClaimDue(
 }
 
 func claim(
-	ctx context.Context, t *tx, now time.Time, owner string, until time.Time, limit int,
+	ctx context.Context, t *tx, now time.Time, owner string, until time.Time, limit int, except []string,
 ) (due []assistant.Schedule, err error) {
-	err = t.each(ctx, `SELECT doc FROM schedules WHERE ready <= ? ORDER BY due, home, skill, id LIMIT ?`,
-		[]any{now.UnixMilli(), limit},
+	err = t.each(ctx, `SELECT doc FROM schedules WHERE ready <= ? AND skill NOT IN (SELECT value FROM json_each(?))
+		ORDER BY due, home, skill, id LIMIT ?`,
+		[]any{now.UnixMilli(), array(except), limit},
 		func(rows *sql.Rows) error {
 			sc, err := scanDocument[assistant.Schedule](rows)
 			due = append(due, sc)
@@ -71,11 +73,22 @@ func (s *Store) ReleaseClaims(ctx context.Context, owner string) error {
 	}})
 }
 
+// array is a list of names as JSON.
+func array(names []string) string {
+	doc, err := json.Marshal(append([]string{}, names...))
+	if err != nil {
+		return "[]" // cannot be: strings
+	}
+	return string(doc)
+}
+
 // NextDue returns when the earliest schedule can next be claimed: its due
-// time, or the end of its lease if that is later. ErrNotFound: there is none.
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+// time, or the end of its lease if that is later; those of the skills in except
+// aside. ErrNotFound: there is none.
+func (s *Store) NextDue(ctx context.Context, except ...string) (time.Time, error) {
 	var ms int64
-	err := s.reads.row(ctx, `SELECT ready FROM schedules ORDER BY ready LIMIT 1`, nil, &ms)
+	err := s.reads.row(ctx, `SELECT ready FROM schedules WHERE skill NOT IN (SELECT value FROM json_each(?)) ORDER BY ready LIMIT 1`,
+		[]any{array(except)}, &ms)
 	if err != nil {
 		return time.Time{}, failed("look for the next schedule", err)
 	}

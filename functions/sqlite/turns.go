@@ -92,6 +92,8 @@ type check struct {
 	due   int64
 	state *assistant.StateKey
 	base  int64
+	sets  []assistant.ScheduleKey
+	gone  []assistant.ScheduleKey // fired or cancelled
 }
 
 func newCheck(c *assistant.Commit) check {
@@ -103,6 +105,13 @@ func newCheck(c *assistant.Commit) check {
 	if c.State != nil {
 		key := c.State.Key
 		k.state, k.base = &key, c.State.Base
+	}
+	for _, sc := range c.Set {
+		k.sets = append(k.sets, sc.ScheduleKey)
+	}
+	k.gone = slices.Clone(c.Cancel)
+	if k.fired != nil {
+		k.gone = append(k.gone, *k.fired)
 	}
 	return k
 }
@@ -135,6 +144,28 @@ func (k check) refusal(ctx context.Context, t *tx) error {
 		if found != k.base {
 			return assistant.ErrConflict
 		}
+	}
+	return k.room(ctx, t)
+}
+
+// room refuses schedules beyond what a skill may have in a home, once those are
+// gone that the commit takes away or sets anew.
+func (k check) room(ctx context.Context, t *tx) error {
+	if len(k.sets) == 0 {
+		return nil
+	}
+	home, skill := k.sets[0].Home, k.sets[0].Skill // a turn sets those of its own skill
+	touched := make([]string, 0, len(k.sets)+len(k.gone))
+	for _, key := range slices.Concat(k.sets, k.gone) {
+		touched = append(touched, key.ID)
+	}
+	var others int
+	if err := t.row(ctx, `SELECT COUNT(*) FROM schedules WHERE home = ? AND skill = ? AND id NOT IN (SELECT value FROM json_each(?))`,
+		[]any{home, skill, array(touched)}, &others); err != nil {
+		return err
+	}
+	if others+len(k.sets) > assistant.MaxSchedules {
+		return assistant.ErrTooMany
 	}
 	return nil
 }

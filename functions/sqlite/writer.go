@@ -305,7 +305,7 @@ func (w *writer) close() error {
 // for what it found, which concerns nobody else in its transaction.
 func isRefusal(err error) bool {
 	return errors.Is(err, assistant.ErrDuplicate) || errors.Is(err, assistant.ErrConflict) ||
-		errors.Is(err, assistant.ErrGone) || errors.Is(err, assistant.ErrNotFound) || errors.Is(err, errDocument)
+		errors.Is(err, assistant.ErrGone) || errors.Is(err, assistant.ErrTooMany) || errors.Is(err, assistant.ErrNotFound) || errors.Is(err, errDocument)
 }
 
 // breaksRule tells whether SQLite will never take a write, in contrast to a

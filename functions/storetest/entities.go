@@ -1,3 +1,4 @@
+//nolint:thelper // these functions are the tests themselves
 package storetest
 
 import (

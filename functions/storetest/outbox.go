@@ -164,3 +164,19 @@ func testExpiredOnce(t *testing.T, s Store) {
 	slices.Sort(got)
 	wantSame(t, "expired", got, ids("m", n))
 }
+
+func testMaxOwed(t *testing.T, s Store) {
+	const more = 5
+	list := make([]assistant.Message, 0, assistant.MaxOwed+more)
+	for i := range assistant.MaxOwed + more {
+		list = append(list, message(assistant.EffectID("t1", i), "kitchen", at(time.Hour)))
+	}
+	owe(t, s, "t1", append(list, message("t1.hall", "hall", at(time.Hour)))...)
+	owed := messageIDs(must[[]assistant.Message](t)(s.Owed(t.Context(), "home", "kitchen", 2*assistant.MaxOwed)))
+	if len(owed) != assistant.MaxOwed || owed[0] != assistant.EffectID("t1", more) {
+		t.Errorf("%d are owed, the first is %s", len(owed), owed[0])
+	}
+	if n := len(must[[]assistant.Message](t)(s.Owed(t.Context(), "home", "hall", 10))); n != 1 {
+		t.Errorf("another device is owed %d", n)
+	}
+}

@@ -118,6 +118,38 @@ func testReleaseClaims(t *testing.T, s Store) {
 	}
 }
 
+func testClaimExcept(t *testing.T, s Store) {
+	other := schedule("home", "b", time.Second)
+	other.Skill = "noisy"
+	set(t, s, "set", schedule("home", "a", 2*time.Second), other)
+	if next := must[time.Time](t)(s.NextDue(t.Context(), "noisy")); !next.Equal(at(2 * time.Second)) {
+		t.Errorf("next due without the noisy skill: %v", next)
+	}
+	got := must[[]assistant.Schedule](t)(s.ClaimDue(t.Context(), at(time.Minute), "one", time.Hour, 10, "noisy"))
+	wantSame(t, "claimed without the noisy skill", scheduleIDs(got), []string{"home/a"})
+	got = must[[]assistant.Schedule](t)(s.ClaimDue(t.Context(), at(time.Minute), "one", time.Hour, 10))
+	wantSame(t, "claimed with it", scheduleIDs(got), []string{"home/b"})
+}
+
+func testMaxSchedules(t *testing.T, s Store) {
+	list := make([]assistant.Schedule, assistant.MaxSchedules)
+	for i := range list {
+		list[i] = schedule("home", fmt.Sprint("s", i), time.Duration(i)*time.Second)
+	}
+	set(t, s, "full", list...)
+	more := schedule("home", "more", 0)
+	wantErr(t, "one more", s.Commit(t.Context(), &assistant.Commit{Turn: turn("more", "home", 0), Set: []assistant.Schedule{more}}), assistant.ErrTooMany)
+	set(t, s, "again", list[0])
+	commit(t, s, &assistant.Commit{Turn: turn("fired", "home", 0), Fired: &list[1], Set: []assistant.Schedule{more}})
+	commit(t, s, &assistant.Commit{
+		Turn: turn("instead", "home", 0), Cancel: []assistant.ScheduleKey{list[2].ScheduleKey}, Set: []assistant.Schedule{schedule("home", "instead", 0)},
+	})
+	set(t, s, "elsewhere", schedule("other", "more", 0))
+	if n := len(must[[]assistant.Schedule](t)(s.Schedules(t.Context(), "home"))); n != assistant.MaxSchedules {
+		t.Errorf("%d schedules", n)
+	}
+}
+
 func testSetSchedule(t *testing.T, s Store) {
 	first := schedule("home", "a", time.Second)
 	set(t, s, "set1", first, schedule("other", "a", time.Hour))

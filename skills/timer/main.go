@@ -1,10 +1,10 @@
-// Command timer is the skill that sets, lists and cancels timers, and rings.
+// Command timer is the skill that sets, lists, changes, pauses and cancels timers,
+// and rings.
 package main
 
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,7 +16,7 @@ const (
 	maxLength = 7 * 24 * time.Hour
 	maxName   = 60 // characters
 
-	maxSpoken = 5 // timers in one sentence; nobody remembers more
+	maxSpoken = 3 // timers in one sentence; nobody remembers more
 
 	// lateAfter is how late a timer may ring without saying so.
 	lateAfter = time.Minute
@@ -29,7 +29,10 @@ func skill() skills.Skill {
 		Intents: skills.Intents{
 			"SetTimer":    set,
 			"ListTimers":  list,
+			"ChangeTimer": change,
 			"CancelTimer": cancel,
+			"PauseTimer":  pause,
+			"ResumeTimer": resume,
 		},
 		Schedule: ring,
 	}
@@ -40,11 +43,18 @@ func set(_ context.Context, call *skills.Call) (*skills.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	length, ok := call.Slots.Duration("duration")
+	length, hasLength := call.Slots.Duration("duration")
 	length = length.Round(time.Second)
 	name, _ := call.Slots.String("label")
+	reminder, _ := call.Slots.Bool("reminder")
+	named := true
+	if !reminder { // what to be reminded of may be anything
+		name, named = cleanName(call, name)
+	}
 	switch {
-	case !ok || length < time.Second:
+	case !named:
+		return call.Say("not-a-name", nil), nil
+	case !hasLength || length < time.Second:
 		return call.Say("how-long", nil), nil
 	case length > maxLength:
 		return call.Say("too-long", skills.Data{"Max": maxLength}), nil
@@ -55,13 +65,11 @@ func set(_ context.Context, call *skills.Call) (*skills.Answer, error) {
 	}
 	all.Count++
 	t := timer{
-		ID: "timer-" + strconv.Itoa(all.Count), Name: strings.TrimSpace(name), Device: call.Device,
+		ID: "timer-" + strconv.Itoa(all.Count), Name: name, Reminder: reminder && name != "", Device: call.Device,
 		Length: length, Due: call.Now().Add(length),
 	}
 	all.Timers = append(all.Timers, t)
-	return call.Say("set", t).SetState(all).Schedule(skills.Schedule{
-		ID: t.ID, At: t.Due, Kind: skills.Timer, Fallback: call.Text("done", t),
-	}), nil
+	return call.Say("set", t).SetState(all).Schedule(t.ringing(call)), nil
 }
 
 func list(_ context.Context, call *skills.Call) (*skills.Answer, error) {
@@ -69,15 +77,12 @@ func list(_ context.Context, call *skills.Call) (*skills.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	near := all.near(call.Device)
-	found := near.asked(call.Slots)
+	found, refusal := find(call, all)
 	switch {
-	case len(near) == 0:
-		return call.Say("none", nil), nil
-	case len(found) == 0:
-		return call.Say("no-such", skills.Data{"Asked": asked(call), "Timers": describe(call, near)}), nil
+	case refusal != nil:
+		return refusal, nil
 	case len(found) == 1:
-		return call.Say("left", skills.Data{"Timer": found[0], "Left": found[0].left(call.Now())}), nil
+		return sayLeft(call, "left", found[0]), nil
 	}
 	return call.Say("list", skills.Data{"N": len(found), "Timers": describe(call, found)}), nil
 }
@@ -87,21 +92,18 @@ func cancel(_ context.Context, call *skills.Call) (*skills.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	near := all.near(call.Device)
-	found := near.asked(call.Slots)
-	every, _ := call.Slots.Bool("all")
-	switch {
-	case len(near) == 0:
-		return call.Say("none", nil), nil
-	case len(found) == 0:
-		return call.Say("no-such", skills.Data{"Asked": asked(call), "Timers": describe(call, near)}), nil
-	case len(found) > 1 && !every && !found.alike():
-		return call.Say("which", skills.Data{"N": len(found), "Timers": describe(call, found), "Example": found[0]}), nil
+	found, refusal := find(call, all)
+	if refusal != nil {
+		return refusal, nil
 	}
-	if !every {
-		found = found[:1] // of timers alike, the first to ring
+	if every, _ := call.Slots.Bool("all"); !every {
+		t, refusal := one(call, found, "which-cancel")
+		if refusal != nil {
+			return refusal, nil
+		}
+		found = timerList{t}
 	}
-	answer := call.Say("cancelled", skills.Data{"N": len(found), "Timer": found[0]})
+	answer := call.Say("cancelled", skills.Data{"N": len(found), "Timer": found[0].called(call)})
 	for _, t := range found {
 		all.remove(t.ID)
 		answer.CancelSchedule(t.ID)
@@ -116,31 +118,15 @@ func ring(_ context.Context, call *skills.Call) (*skills.Answer, error) {
 		return nil, err
 	}
 	t, ok := all.remove(call.Fired.ID)
-	if !ok {
-		return &skills.Answer{}, nil // it was cancelled in this very moment
+	if !ok || t.Paused > 0 {
+		return &skills.Answer{}, nil // it was cancelled or paused in this very moment
+	}
+	if t.Due.Sub(call.Now()) > time.Second { // or given more time
+		return (&skills.Answer{}).Schedule(t.ringing(call)), nil
 	}
 	key := "done"
 	if call.Now().Sub(t.Due) > lateAfter {
 		key = "done-late"
 	}
-	return call.Say(key, t).SetState(all), nil
-}
-
-// asked says which timer the user spoke of.
-func asked(call *skills.Call) string {
-	name, _ := call.Slots.String("label")
-	length, _ := call.Slots.Duration("duration")
-	return call.Text("timer", timer{Name: name, Length: length})
-}
-
-// describe says the first timers to ring with what is left of each.
-func describe(call *skills.Call, list timerList) []string {
-	var texts []string
-	for i, t := range list {
-		if i == maxSpoken {
-			return append(texts, call.Text("more", skills.Data{"N": len(list) - i}))
-		}
-		texts = append(texts, call.Text("timer-left", skills.Data{"Timer": t, "Left": t.left(call.Now())}))
-	}
-	return texts
+	return call.Say(key, t.done(call)).SetState(all), nil
 }

@@ -31,16 +31,16 @@ const startWithin = 60 * time.Second
 // Start returns the URI of an empty database: on the server that MONGODB_URI
 // names, else on one of its own that keeps its data in memory. The database on a
 // server that MONGODB_URI names is the caller's to drop.
-func Start(t testing.TB) (uri string) {
-	t.Helper()
+func Start(tb testing.TB) (uri string) {
+	tb.Helper()
 	database := "hark_test_" + strings.ToLower(rand.Text()[:12])
 	base := os.Getenv("MONGODB_URI")
 	if base == "" {
-		base = Launch(t, "").URI()
+		base = Launch(tb, "").URI()
 	}
 	u, err := url.Parse(base)
 	if err != nil {
-		t.Fatalf("MONGODB_URI: %v", err)
+		tb.Fatalf("MONGODB_URI: %v", err)
 	}
 	u.Path = "/" + database
 	return u.String()
@@ -48,7 +48,7 @@ func Start(t testing.TB) (uri string) {
 
 // Server is a running server that a test may kill.
 type Server struct {
-	t    testing.TB
+	tb   testing.TB
 	jar  string
 	file string
 	port string
@@ -59,11 +59,11 @@ type Server struct {
 // Launch starts a server on a free port of its own. It keeps its data in the
 // file, or in memory where that is empty; what it has acknowledged is in the
 // file, as long as the machine does not fail.
-func Launch(t testing.TB, file string) *Server {
-	t.Helper()
-	s := &Server{t: t, jar: build(t), file: file, port: "0"}
+func Launch(tb testing.TB, file string) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, jar: build(tb), file: file, port: "0"}
 	s.start()
-	t.Cleanup(s.Kill)
+	tb.Cleanup(s.Kill)
 	return s
 }
 
@@ -83,12 +83,12 @@ func (s *Server) Kill() {
 
 // Restart starts a killed server again at its old address, with what its file holds.
 func (s *Server) Restart() {
-	s.t.Helper()
+	s.tb.Helper()
 	s.start()
 }
 
 func (s *Server) start() {
-	s.t.Helper()
+	s.tb.Helper()
 	args := []string{"-XX:+UseSerialGC", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-jar", s.jar, s.port}
 	if s.file != "" {
 		args = append(args, s.file)
@@ -98,14 +98,14 @@ func (s *Server) start() {
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe() // its end is the server's, should the test be killed
 	if err != nil {
-		s.t.Fatal(err)
+		s.tb.Fatal(err)
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		s.t.Fatal(err)
+		s.tb.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		s.t.Fatalf("start the MongoDB wire server: %v", err)
+		s.tb.Fatalf("start the MongoDB wire server: %v", err)
 	}
 	s.cmd, s.in = cmd, in
 	late := time.AfterFunc(startWithin, func() { _ = cmd.Process.Kill() })
@@ -113,11 +113,11 @@ func (s *Server) start() {
 	late.Stop()
 	if err != nil {
 		s.Kill()
-		s.t.Fatalf("the MongoDB wire server did not start: %v", err)
+		s.tb.Fatalf("the MongoDB wire server did not start: %v", err)
 	}
 	u, err := url.Parse(strings.TrimSpace(line))
 	if err != nil {
-		s.t.Fatalf("the MongoDB wire server printed %q: %v", line, err)
+		s.tb.Fatalf("the MongoDB wire server printed %q: %v", line, err)
 	}
 	s.port = u.Port()
 }
@@ -125,22 +125,22 @@ func (s *Server) start() {
 // build returns the server's jar, made by Maven where it is not in the user's
 // cache yet. Without Java or Maven the test is skipped, or fails if
 // HARK_TEST_REQUIRE is "all".
-func build(t testing.TB) string {
-	t.Helper()
-	require(t, "java")
+func build(tb testing.TB) string {
+	tb.Helper()
+	require(tb, "java")
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	name := digest(t)
+	name := digest(tb)
 	jar := filepath.Join(cache, "hark", "mongoserver-"+name+".jar")
 	if _, err := os.Stat(jar); err == nil {
 		return jar
 	}
-	require(t, "mvn")
-	dir := t.TempDir()
+	require(tb, "mvn")
+	dir := tb.TempDir()
 	if err := os.CopyFS(dir, project); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	built := filepath.Join(dir, "target", "mongoserver-jar-with-dependencies.jar")
 	for _, offline := range []bool{true, false} {
@@ -148,43 +148,43 @@ func build(t testing.TB) string {
 		if offline {
 			args = append(args, "-o")
 		}
-		out, err := exec.CommandContext(t.Context(), "mvn", args...).CombinedOutput() //nolint:gosec // our own arguments
+		out, err := exec.CommandContext(tb.Context(), "mvn", args...).CombinedOutput() //nolint:gosec // our own arguments
 		if err == nil {
 			break
 		}
 		if strings.Contains(string(out), "COMPILATION ERROR") {
-			t.Fatalf("the MongoDB wire server does not compile:\n%s", out)
+			tb.Fatalf("the MongoDB wire server does not compile:\n%s", out)
 		}
 		if !offline {
-			missing(t, "the MongoDB wire server could not be built by Maven: "+err.Error()+"\n"+string(out))
+			missing(tb, "the MongoDB wire server could not be built by Maven: "+err.Error()+"\n"+string(out))
 		}
 	}
-	keep(t, built, jar)
+	keep(tb, built, jar)
 	return jar
 }
 
 // keep puts a file in its place, whole.
-func keep(t testing.TB, from, to string) {
-	t.Helper()
+func keep(tb testing.TB, from, to string) {
+	tb.Helper()
 	data, err := os.ReadFile(from) //nolint:gosec // made by build
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	part := to + "." + rand.Text()
 	if err := os.WriteFile(part, data, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Rename(part, to); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // digest names the content of the project.
-func digest(t testing.TB) string {
-	t.Helper()
+func digest(tb testing.TB) string {
+	tb.Helper()
 	sum := sha256.New()
 	err := fs.WalkDir(project, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -196,22 +196,22 @@ func digest(t testing.TB) string {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-func require(t testing.TB, program string) {
-	t.Helper()
+func require(tb testing.TB, program string) {
+	tb.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		missing(t, program+" is not installed, and MONGODB_URI names no server")
+		missing(tb, program+" is not installed, and MONGODB_URI names no server")
 	}
 }
 
-func missing(t testing.TB, what string) {
-	t.Helper()
+func missing(tb testing.TB, what string) {
+	tb.Helper()
 	if os.Getenv("HARK_TEST_REQUIRE") == "all" {
-		t.Fatalf("%s; HARK_TEST_REQUIRE=all", what)
+		tb.Fatalf("%s; HARK_TEST_REQUIRE=all", what)
 	}
-	t.Skip("SKIPPED: " + what)
+	tb.Skip("SKIPPED: " + what)
 }

@@ -225,28 +225,32 @@ func (c *client) speaker(cmd *cobra.Command, homeID, deviceID *string) error {
 	i := slices.IndexFunc(homes, func(h homeRow) bool {
 		return *homeID == h.ID || *homeID == "" && (h.ID == "demo" || len(homes) == 1)
 	})
-	switch {
-	case i < 0 && *homeID == "":
+	if i < 0 && *homeID == "" {
 		return errors.New("which home? name it with --home (`hark home list`)")
-	case i < 0:
+	}
+	if i < 0 {
 		return fmt.Errorf("there is no home %s (`hark home list`)", *homeID)
 	}
-	h := homes[i]
-	*homeID = h.ID
+	*homeID = homes[i].ID
 	if *deviceID != "" {
 		return nil
 	}
-	if len(h.Devices) == 0 {
-		return fmt.Errorf("home %s has no device to speak to: `hark device add %s speaker`", h.ID, h.ID)
+	if *deviceID = homes[i].speaker(); *deviceID == "" {
+		return fmt.Errorf("home %s has no device to speak to: `hark device add %s speaker`", *homeID, *homeID)
 	}
-	*deviceID = h.Devices[0].ID
-	for _, d := range h.Devices {
-		if d.ID == "speaker" {
-			*deviceID = d.ID
-		}
-	}
-	if len(h.Devices) > 1 || len(homes) > 1 {
+	if len(homes[i].Devices) > 1 || len(homes) > 1 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "(to %s/%s)\n", *homeID, *deviceID)
 	}
 	return nil
+}
+
+// speaker is the device of that name, else the first; empty: there is none.
+func (h *homeRow) speaker() string {
+	first := ""
+	for _, d := range h.Devices {
+		if d.ID == "speaker" || first == "" {
+			first = d.ID
+		}
+	}
+	return first
 }

@@ -163,7 +163,7 @@ func unpackFile(root *os.Root, archive io.Reader, header *tar.Header) error {
 		return err
 	}
 	_, err = io.CopyN(f, archive, header.Size)
-	return errors.Join(err, f.Close())
+	return errors.Join(err, f.Sync(), f.Close()) // the folder is trusted after a power cut, too
 }
 
 // Packed returns the archive of a folder and its SHA-256, in hex.

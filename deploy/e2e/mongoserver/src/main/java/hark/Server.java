@@ -2,10 +2,15 @@ package hark;
 
 import de.bwaldvogel.mongo.MongoBackend;
 import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
+import de.bwaldvogel.mongo.backend.memory.index.MemoryUniqueIndex;
 import de.bwaldvogel.mongo.bson.Document;
 import io.netty.channel.Channel;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import org.h2.mvstore.MVStore;
@@ -38,7 +43,43 @@ public final class Server {
             public Document handleCommand(Channel channel, String database, String command, Document query) {
                 return announce(command, super.handleCommand(channel, database, command, query));
             }
+
+            @Override
+            public MemoryDatabase openOrCreateDatabase(String name) {
+                return new MemoryDatabase(name, getCursorRegistry()) {
+                    @Override
+                    protected Index<Integer> openOrCreateUniqueIndex(
+                            String collection, String index, List<IndexKey> keys, boolean sparse) {
+                        return new NarrowingIndex(index, keys, sparse);
+                    }
+                };
+            }
         };
+    }
+
+    /**
+     * Finds the document of a filter that names its _id and more. The server itself uses an index
+     * only for filters that name nothing else, and reads the whole collection for any other.
+     */
+    private static final class NarrowingIndex extends MemoryUniqueIndex {
+        NarrowingIndex(String name, List<IndexKey> keys, boolean sparse) {
+            super(name, keys, sparse);
+        }
+
+        @Override
+        public synchronized boolean canHandle(Document query) {
+            return super.canHandle(narrowed(query));
+        }
+
+        @Override
+        public synchronized Iterable<Integer> getPositions(Document query) {
+            return super.getPositions(narrowed(query));
+        }
+
+        private Document narrowed(Document query) {
+            boolean isID = keySet().equals(Set.of("_id")) && query.get("_id") instanceof String;
+            return isID ? new Document("_id", query.get("_id")) : query;
+        }
     }
 
     /**
