@@ -11,7 +11,11 @@ import (
 // A developer makes a skill from the template and hears it; then breaks it in
 // every way, and each time is told what to mend while the good one serves on.
 func TestADeveloperDeploysASkillAndBreaksIt(t *testing.T) {
-	h := StartHark(t)
+	onEachStore(t, aDeveloperDeploysASkillAndBreaksIt)
+}
+
+func aDeveloperDeploysASkillAndBreaksIt(t *testing.T, h *Hark) {
+	t.Helper()
 	d := Connect(t, h, h.AddDevice("flat", "kitchen"))
 	parent := t.TempDir()
 	start := time.Now()

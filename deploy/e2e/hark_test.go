@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hark-voice/hark/deploy/e2e/mongoserver"
 )
 
 // patience is how long anything may take before a play is called off. It is
@@ -67,6 +69,13 @@ func StartHark(t *testing.T, args ...string) *Hark {
 	})
 	h.Start()
 	return h
+}
+
+// onEachStore gives a play on each store that Hark can keep things in.
+func onEachStore(t *testing.T, play func(t *testing.T, h *Hark)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { play(t, StartHark(t)) })
+	t.Run("mongo", func(t *testing.T) { play(t, StartHark(t, "--store", mongoserver.Start(t))) })
 }
 
 // Start starts it, again on the same addresses if it ran before.

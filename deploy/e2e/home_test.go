@@ -72,8 +72,10 @@ func (h *Hark) state(home, id string) map[string]any {
 
 // A lamp introduces itself, is told to shine in two languages, says that it
 // does, measures how warm it is, and goes away.
-func TestALampIsTurnedOnInBothLanguages(t *testing.T) {
-	h := StartHark(t)
+func TestALampIsTurnedOnInBothLanguages(t *testing.T) { onEachStore(t, aLampIsTurnedOnInBothLanguages) }
+
+func aLampIsTurnedOnInBothLanguages(t *testing.T, h *Hark) {
+	t.Helper()
 	speaker := StartMosquitto(t, h, h.AddDevice("flat", "speaker", "--area", "living room", "--lang", "en"))
 	lamp := StartMosquitto(t, h, h.AddDevice("flat", "lamp", "--area", "kitchen"))
 
@@ -246,8 +248,10 @@ func TestThreeDoorsAreOneRoad(t *testing.T) {
 }
 
 // Readings that were acknowledged are there after a power cut, each once.
-func TestReadingsSurviveThePowerCut(t *testing.T) {
-	h := StartHark(t)
+func TestReadingsSurviveThePowerCut(t *testing.T) { onEachStore(t, readingsSurviveThePowerCut) }
+
+func readingsSurviveThePowerCut(t *testing.T, h *Hark) {
+	t.Helper()
 	const devices = 5
 	var sensors [devices]*Device
 	for i := range sensors {

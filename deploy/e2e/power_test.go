@@ -19,8 +19,10 @@ type promise struct{ device, id, text, timer string }
 // Everything is killed at random moments under load. After each start: no
 // acknowledged turn is missing, none is counted twice, timers ring once, and
 // replies that are owed arrive.
-func TestPowerCuts(t *testing.T) {
-	h := StartHark(t)
+func TestPowerCuts(t *testing.T) { onEachStore(t, powerCuts) }
+
+func powerCuts(t *testing.T, h *Hark) {
+	t.Helper()
 	h.Must("skill", "deploy", "testdata/count")
 	seed := uint64(time.Now().UnixNano())
 	chance := rand.New(rand.NewPCG(seed, 0))

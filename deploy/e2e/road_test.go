@@ -13,7 +13,11 @@ import (
 // A person has a speaker and Debian's MQTT clients, asks in two languages, sets
 // timers and hears them.
 func TestASpeakerIsAnsweredInBothLanguages(t *testing.T) {
-	h := StartHark(t)
+	onEachStore(t, aSpeakerIsAnsweredInBothLanguages)
+}
+
+func aSpeakerIsAnsweredInBothLanguages(t *testing.T, h *Hark) {
+	t.Helper()
 	speaker := h.AddDevice("flat", "kitchen", "--area", "kitchen", "--lang", "en")
 	m := StartMosquitto(t, h, speaker)
 	for i, c := range []struct{ text, answer, skill string }{
@@ -61,8 +65,10 @@ func (m *Mosquitto) reply(t *testing.T) Reply {
 
 // Timers ring once, in the language that they were set in, also when Hark was
 // down when they were due.
-func TestTimersRingOnce(t *testing.T) {
-	h := StartHark(t)
+func TestTimersRingOnce(t *testing.T) { onEachStore(t, timersRingOnce) }
+
+func timersRingOnce(t *testing.T, h *Hark) {
+	t.Helper()
 	login := h.AddDevice("flat", "kitchen")
 	d := Connect(t, h, login)
 	start := time.Now()
@@ -105,8 +111,10 @@ func (d *Device) hearSay(t *testing.T) Say {
 }
 
 // Two turns that race on one home's state both count.
-func TestThirtyTwoAtOnceAllCount(t *testing.T) {
-	h := StartHark(t)
+func TestThirtyTwoAtOnceAllCount(t *testing.T) { onEachStore(t, thirtyTwoAtOnceAllCount) }
+
+func thirtyTwoAtOnceAllCount(t *testing.T, h *Hark) {
+	t.Helper()
 	h.Must("skill", "deploy", "testdata/count")
 	login := h.AddDevice("flat", "kitchen")
 	d := Connect(t, h, login)
@@ -141,7 +149,11 @@ func TestThirtyTwoAtOnceAllCount(t *testing.T) {
 // A skill's process dies in the middle of a call: one apology, and the next
 // call works.
 func TestASkillKilledInMidCallIsApologizedFor(t *testing.T) {
-	h := StartHark(t)
+	onEachStore(t, aSkillKilledInMidCallIsApologizedFor)
+}
+
+func aSkillKilledInMidCallIsApologizedFor(t *testing.T, h *Hark) {
+	t.Helper()
 	h.Must("skill", "deploy", "testdata/sleepy")
 	login := h.AddDevice("flat", "kitchen")
 	d := Connect(t, h, login)
@@ -166,8 +178,10 @@ func TestASkillKilledInMidCallIsApologizedFor(t *testing.T) {
 }
 
 // What cannot be read is refused by the documented error, and disturbs nobody.
-func TestBadInputIsRefusedAndHarmless(t *testing.T) {
-	h := StartHark(t)
+func TestBadInputIsRefusedAndHarmless(t *testing.T) { onEachStore(t, badInputIsRefusedAndHarmless) }
+
+func badInputIsRefusedAndHarmless(t *testing.T, h *Hark) {
+	t.Helper()
 	login := h.AddDevice("flat", "kitchen")
 	other := h.AddDevice("house", "hall")
 	m := StartMosquitto(t, h, login)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hark-voice/hark/broker"
@@ -24,6 +25,7 @@ import (
 	"github.com/hark-voice/hark/functions/household"
 	"github.com/hark-voice/hark/functions/invoke"
 	"github.com/hark-voice/hark/functions/metrics"
+	"github.com/hark-voice/hark/functions/mongo"
 	"github.com/hark-voice/hark/functions/mqtt"
 	"github.com/hark-voice/hark/functions/release"
 	"github.com/hark-voice/hark/functions/release/bundle"
@@ -37,6 +39,7 @@ import (
 // house is all rooms of an all-in-one Hark, wired and not yet running.
 type house struct {
 	clock     assistant.Clock
+	owner     string // names this installation
 	store     store
 	catalog   *catalog.Catalog
 	logs      *runtime.FileLogs
@@ -72,8 +75,42 @@ type store interface {
 }
 
 // openStore opens the database that --store names, or the file of the data folder.
-func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store, error) {
-	return sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(s.data, "hark.db"), Logger: logger})
+func openStore(ctx context.Context, s *settings, owner string, logger *slog.Logger) (store, error) {
+	if s.store == "" {
+		return sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(s.data, "hark.db"), Logger: logger})
+	}
+	unlock, err := lockFolder(s.data)
+	if err != nil {
+		return nil, err
+	}
+	db, err := mongo.Open(ctx, mongo.Options{URI: s.store, Owner: owner, Logger: logger})
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return &locked{db, unlock}, nil
+}
+
+// locked is a database elsewhere, used by one process a data folder.
+type locked struct {
+	*mongo.Store
+
+	unlock func() error
+}
+
+// Close closes the store and lets go of the folder.
+func (l *locked) Close() error { return errors.Join(l.Store.Close(), l.unlock()) }
+
+// lockFolder keeps a second Hark out of a data folder. A process that is killed
+// lets go of it.
+func lockFolder(data string) (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("the data folder %s is in use by another Hark: %w", data, err), f.Close())
+	}
+	return f.Close, nil
 }
 
 func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, err error) {
@@ -89,7 +126,10 @@ func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, 
 		manual := assistant.NewManualClock(time.Now())
 		h.clock, advance = manual, manual.Advance
 	}
-	if h.store, err = openStore(ctx, s, logger); err != nil {
+	if h.owner, err = kept(s.data, "id"); err != nil {
+		return nil, err
+	}
+	if h.store, err = openStore(ctx, s, h.owner, logger); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -186,11 +226,7 @@ func (h *house) wireRoad(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	owner, err := kept(s.data, "id")
-	if err != nil {
-		return err
-	}
-	h.firer, err = schedule.New(schedule.Options{Store: h.store, Road: h.router, Clock: h.clock, Owner: owner, Logger: h.logger})
+	h.firer, err = schedule.New(schedule.Options{Store: h.store, Road: h.router, Clock: h.clock, Owner: h.owner, Logger: h.logger})
 	if err != nil {
 		return err
 	}

@@ -26,16 +26,14 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.data, "data", ".hark", "folder for everything that Hark keeps")
 	f.StringVar(&s.mqtt, "mqtt", "127.0.0.1:1883", "where devices connect (port 0: any)")
 	f.StringVar(&s.http, "http", "127.0.0.1:8080", "where operators connect (port 0: any)")
-	f.StringVar(&s.store, "store", "", "database URI; empty: a file in the data folder")
+	f.StringVar(&s.store, "store", "", "mongodb://HOST/DATABASE; empty: a file in the data folder")
 	f.StringVar(&s.broker, "broker", "", "URI of an external MQTT broker; empty: the built-in one")
 	f.StringVar(&s.source, "source", "", "Hark's own source, to build Go skills against (default: the module above this folder)")
 	f.BoolVar(&s.insecure, "insecure", false, "allow MQTT and HTTP without TLS on other than loopback addresses")
 	f.BoolVar(&s.testClock, "test-clock", false, "let tests move the clock over the API (loopback only)")
 	f.String("config", "", "YAML file with these settings")
-	for _, name := range []string{"store", "broker"} {
-		// The contract has them, and naming them is answered; offering them would be a lie.
-		_ = f.MarkHidden(name) // fails only for a flag that is not there
-	}
+	// The contract has it, and naming it is answered; offering it would be a lie.
+	_ = f.MarkHidden("broker") // fails only for a flag that is not there
 }
 
 // load fills in what the command line did not say.
@@ -102,8 +100,8 @@ func readConfig(path string) (map[string]string, error) {
 }
 
 func (s *settings) check() error {
-	if s.store != "" {
-		return errors.New("--store: this version keeps everything in a file of the data folder: leave --store out")
+	if s.store != "" && !strings.HasPrefix(s.store, "mongodb://") && !strings.HasPrefix(s.store, "mongodb+srv://") {
+		return fmt.Errorf("--store %.20q: use mongodb://HOST/DATABASE, or leave it out for a file in the data folder", s.store)
 	}
 	if s.broker != "" {
 		return errors.New("--broker: this version brings its own broker: leave --broker out")

@@ -107,7 +107,7 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		"a public address":        {args: []string{"--http", "203.0.113.7:80"}, says: []string{"--http", "--insecure"}},
 		"a name":                  {args: []string{"--http", "hark.example:80"}, says: []string{"--http", "--insecure"}},
 		"a public test clock":     {args: []string{"--http", ":80", "--insecure", "--test-clock"}, says: []string{"--test-clock", "loopback"}},
-		"another store":           {env: env{"HARK_STORE": "mongodb://db"}, says: []string{"--store"}},
+		"another store":           {env: env{"HARK_STORE": "postgres://db"}, says: []string{"--store", "mongodb://"}},
 		"another broker":          {args: []string{"--broker", "tcp://b:1883"}, says: []string{"--broker"}},
 		"an unknown flag":         {args: []string{"--colour"}, says: []string{"colour"}},
 	} {

@@ -62,8 +62,10 @@ func sdkHouse(b *testing.B, program string) *house {
 	b.Helper()
 	h := newHouse(b, setup{limits: runtime.Limits{MaxInstances: 1, Concurrency: 64}})
 	h.spec.Dir = filepath.Dir(program)
-	if gc := os.Getenv("SKILL_GOGC"); gc != "" {
-		h.spec.Env["GOGC"] = gc
+	for _, name := range []string{"GOGC", "GOMAXPROCS"} { // to try others than Hark's
+		if value := os.Getenv("SKILL_" + name); value != "" {
+			h.spec.Env[name] = value
+		}
 	}
 	return h
 }

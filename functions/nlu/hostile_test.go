@@ -143,27 +143,29 @@ func TestManySkillsAreBounded(t *testing.T) {
 // TestACutSearchIsNotShared: what one skill could not find out about a list of
 // the home, because its steps came to an end there, another does.
 func TestACutSearchIsNotShared(t *testing.T) {
-	greedy, guide := one("{a} {area} {a} never"), one("{a} then {area}")
+	greedy, guide := one("{a} {area} {a} neht"), one("{a} then {area}")
 	greedy.Skill, guide.Skill = "aab", "guide"
 	greedy.Lists = map[string]List{"a": {Kind: ListWildcard}}
 	guide.Lists = greedy.Lists
+	room := func(i int) string { return strings.NewReplacer("0", "o", "1", "m").Replace(fmt.Sprintf("room %012b", i)) }
 	var rooms []Value
 	for i := range 3000 {
-		rooms = append(rooms, Value{In: Literal(fmt.Sprintf("room %d", i))})
+		rooms = append(rooms, Value{In: Literal(room(i))})
 	}
 	home, err := NewLists(map[string]List{"area": {Values: rooms}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := compile(t, "en", greedy, guide)
+	cut := 0
 	for n := range 40 {
-		text := "go " + strings.Repeat("room 7 ", n) + "then room 2999 never"
-		for _, said := range []string{text, strings.TrimSuffix(text, " never")} {
-			res := g.Match(said, Context{Lists: home})
-			understood := slices.ContainsFunc(res.Matches, func(m Match) bool { return m.Skill == "guide" })
-			if understood != (said != text) {
-				t.Errorf("%d rooms: understood %v, cut %v", n, understood, res.Cut)
-			}
+		res := g.Match("go "+strings.Repeat(room(7)+" ", n)+"then "+room(2999), Context{Lists: home})
+		if !slices.ContainsFunc(res.Matches, func(m Match) bool { return m.Skill == "guide" }) {
+			t.Errorf("%d rooms: not understood; cut %v", n, res.Cut)
 		}
+		cut += len(res.Cut)
+	}
+	if cut == 0 {
+		t.Error("no search was cut: the test shows nothing")
 	}
 }

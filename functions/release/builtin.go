@@ -86,6 +86,23 @@ func (m *Manager) wanted(ctx context.Context, name, source string) (bool, error)
 	return strings.HasPrefix(v.Source, builtinSource) && v.Source != source, nil
 }
 
+// warnReplaced says it where a skill of another source takes the name, and with
+// it the place, of one that came with Hark.
+func (m *Manager) warnReplaced(ctx context.Context, name, source string, progress func(Step)) error {
+	old, ok := m.Catalog.Current().Skill(name)
+	if !ok || strings.HasPrefix(source, builtinSource) {
+		return nil
+	}
+	v, err := m.Store.Version(ctx, name, old.ID)
+	if err != nil {
+		return fmt.Errorf("read the version that runs: %w", err)
+	}
+	if strings.HasPrefix(v.Source, builtinSource) {
+		progress(Step{"warning", fmt.Sprintf("replaces %s %s (built in)", name, old.ID)})
+	}
+	return nil
+}
+
 // deployCopy deploys a copy of a folder, because a build writes into it.
 func (m *Manager) deployCopy(ctx context.Context, folder, source string, progress func(Step)) error {
 	dir, err := os.MkdirTemp(m.work(), "builtin-")

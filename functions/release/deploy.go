@@ -51,6 +51,9 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 	if err != nil {
 		return assistant.LiveSkill{}, err
 	}
+	if err := m.warnReplaced(ctx, k.Name, source, progress); err != nil {
+		return assistant.LiveSkill{}, err
+	}
 	if err := m.unpack(hash, bytes.NewReader(archive)); err != nil {
 		return assistant.LiveSkill{}, err
 	}
@@ -148,7 +151,7 @@ func (m *Manager) try(ctx context.Context, k *catalog.Skill, hash string, progre
 		// Where the artifact lies means nothing to the developer who reads this.
 		return nil, fmt.Errorf("the skill does not start: %s", strings.ReplaceAll(err.Error(), spec.Dir, "the skill's folder"))
 	}
-	if err := m.testAnswers(ctx, k, instance); err != nil {
+	if err := m.testAnswers(ctx, k, instance, progress); err != nil {
 		return nil, errors.Join(err, instance.Close(ctx))
 	}
 	return instance, nil

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,9 +15,14 @@ import (
 // maxFailures bounds how many failed tests are shown.
 const maxFailures = 20
 
+// maxNeighborTests bounds how many test sentences of another skill's language are
+// tried with a new skill.
+const maxNeighborTests = 200
+
 // testSentences runs the skill's test sentences against its own templates, and
-// returns the catalog with the skill in it. A sentence that another skill would
-// take is said, but no failure: the operator chooses what to deploy.
+// those of the skills that are live against all, and returns the catalog with the
+// skill in it. A sentence that goes to another skill than before is said, but no
+// failure: the operator chooses what to deploy.
 func (m *Manager) testSentences(k *catalog.Skill, progress func(Step)) (*catalog.Snapshot, error) {
 	alone, err := catalog.Build(k)
 	if err != nil {
@@ -28,26 +32,112 @@ func (m *Manager) testSentences(k *catalog.Skill, progress func(Step)) (*catalog
 	if err != nil {
 		return nil, fmt.Errorf("together with the skills that are deployed: %w", err)
 	}
-	var failures []error
-	count := 0
+	own := &findings{progress: progress}
 	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
 		home, err := m.testHome(k, lang)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range k.Sentences[lang].Tests {
-			count++
+			own.count++
 			if err := check(t, alone.Grammar(lang).Match(t.Say, home.context), k.Name); err != nil {
-				failures = append(failures, fmt.Errorf("%s:%d: %w", t.File, t.Line, err))
+				own.fail(t, err)
 				continue
 			}
 			if best := next.Grammar(lang).Match(t.Say, home.context).Matches; len(best) > 0 && best[0].Skill != k.Name {
-				progress(Step{"warning", fmt.Sprintf("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)})
+				own.warn("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)
 			}
 		}
 	}
-	progress(Step{"test", fmt.Sprintf("%d sentences", count)})
-	return next, joined(failures, count)
+	own.warned()
+	progress(Step{"test", fmt.Sprintf("%d sentences", own.count)})
+	if err := own.err("test sentences"); err != nil {
+		return nil, err
+	}
+	return next, m.testNeighbors(k, next, progress)
+}
+
+// testNeighbors finds what a new skill would do to those that are live: their
+// test sentences must be understood as before.
+func (m *Manager) testNeighbors(k *catalog.Skill, next *catalog.Snapshot, progress func(Step)) error {
+	now := m.Catalog.Current()
+	found := &findings{progress: progress}
+	for _, live := range now.Skills() {
+		if live.Name == k.Name {
+			continue
+		}
+		for _, lang := range slices.Sorted(maps.Keys(live.Sentences)) {
+			home, err := m.testHome(live, lang)
+			if err != nil {
+				return err
+			}
+			tests := live.Sentences[lang].Tests
+			for _, t := range tests[:min(len(tests), maxNeighborTests)] {
+				found.count++
+				found.neighbor(k, live, t, next.Grammar(lang).Match(t.Say, home.context), func() nlu.Result {
+					return now.Grammar(lang).Match(t.Say, home.context)
+				})
+			}
+		}
+	}
+	found.warned()
+	return found.err("test sentences of the skills that are live")
+}
+
+// neighbor compares what becomes of a live skill's test sentence with the new
+// skill k and, where it matters, without it.
+func (f *findings) neighbor(k, live *catalog.Skill, t manifest.Test, with nlu.Result, without func() nlu.Result) {
+	switch {
+	case slices.Contains(with.Cut, k.Name):
+		f.fail(t, fmt.Errorf("%q, a sentence of skill %s, fits this skill's sentences in too many ways to be searched: %s",
+			t.Say, live.Name, fewerWildcards))
+	case len(with.Matches) == 0 || slices.Contains(with.Cut, live.Name):
+		if before := without(); len(before.Matches) > 0 && !slices.Contains(before.Cut, live.Name) {
+			f.fail(t, fmt.Errorf("%q, which skill %s answers, would not be understood any more beside this skill", t.Say, live.Name))
+		}
+	case with.Matches[0].Skill == k.Name:
+		if before := without(); len(before.Matches) > 0 && before.Matches[0].Skill != k.Name {
+			f.warn("%q was answered by skill %s (%s), and is now by %s (%s)",
+				t.Say, before.Matches[0].Skill, before.Matches[0].Intent, k.Name, with.Matches[0].Intent)
+		}
+	}
+}
+
+const fewerWildcards = "let fewer sentences begin or end with a wildcard, or hold several"
+
+// findings are what tests have found.
+type findings struct {
+	progress func(Step)
+	count    int // of tests
+	failures []error
+	warnings int
+}
+
+func (f *findings) fail(t manifest.Test, err error) {
+	f.failures = append(f.failures, fmt.Errorf("%s:%d: %w", t.File, t.Line, err))
+}
+
+func (f *findings) warn(format string, args ...any) {
+	if f.warnings++; f.warnings <= maxFailures {
+		f.progress(Step{"warning", fmt.Sprintf(format, args...)})
+	}
+}
+
+// warned ends the warnings.
+func (f *findings) warned() {
+	if more := f.warnings - maxFailures; more > 0 {
+		f.progress(Step{"warning", fmt.Sprintf("and %d more sentences", more)})
+	}
+}
+
+// err joins the failures; what was tested is named, because a file may hold
+// several kinds of tests.
+func (f *findings) err(what string) error {
+	if len(f.failures) == 0 {
+		return nil
+	}
+	shown := f.failures[:min(len(f.failures), maxFailures)]
+	return fmt.Errorf("%d of %d %s fail:\n%w", len(f.failures), f.count, what, errors.Join(shown...))
 }
 
 // testHome is the home that the tests of a sentence file speak of.
@@ -85,6 +175,9 @@ func (m *Manager) testHome(k *catalog.Skill, lang string) (testHome, error) {
 
 // check compares what a test sentence means with what it should.
 func check(t manifest.Test, r nlu.Result, skill string) error {
+	if r.Truncated {
+		return fmt.Errorf("%q fits the skill's sentences in too many ways to be searched: %s", t.Say, fewerWildcards)
+	}
 	if len(r.Matches) == 0 {
 		return fmt.Errorf("%q is not understood; it should mean %s", t.Say, t.Intent)
 	}
@@ -95,65 +188,24 @@ func check(t manifest.Test, r nlu.Result, skill string) error {
 	for name, want := range t.Slots {
 		slot, ok := got.Slots[name]
 		if !ok {
-			return fmt.Errorf("%q gives no slot %q; it should be %v", t.Say, name, want)
+			return fmt.Errorf("%q gives no slot %q; it should be %s", t.Say, name, shown(want))
 		}
 		if slot.Value != want {
-			return fmt.Errorf("%q gives the slot %s = %v; it should be %v", t.Say, name, slot.Value, want)
+			return fmt.Errorf("%q gives the slot %s = %s; it should be %s", t.Say, name, shown(slot.Value), shown(want))
 		}
 	}
 	for name, slot := range got.Slots {
 		if _, ok := t.Slots[name]; !ok {
-			return fmt.Errorf("%q gives the slot %s = %v, which the test does not name", t.Say, name, slot.Value)
+			return fmt.Errorf("%q gives the slot %s = %s, which the test does not name", t.Say, name, shown(slot.Value))
 		}
 	}
 	return nil
 }
 
-// testAnswers asks an instance the test sentences that expect an answer, as a
-// home of its own would, one after another with the state that each leaves.
-func (m *Manager) testAnswers(ctx context.Context, k *catalog.Skill, instance trial) error {
-	alone, err := catalog.Build(k)
-	if err != nil {
-		return err
+// shown writes a slot's value so that the text "600" and the number 600 differ.
+func shown(value any) string {
+	if text, ok := value.(string); ok {
+		return fmt.Sprintf("%q (text)", text)
 	}
-	var failures []error
-	count := 0
-	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
-		home, err := m.testHome(k, lang)
-		if err != nil {
-			return err
-		}
-		var state assistant.State
-		for _, t := range k.Sentences[lang].Tests {
-			if t.Answer == "" {
-				continue
-			}
-			count++
-			match := alone.Grammar(lang).Match(t.Say, home.context).Matches[0]
-			call := &assistant.Call{
-				ID: fmt.Sprintf("test-%s-%d", lang, t.Line), Turn: "test", Home: assistant.Home{ID: "test", Lang: lang},
-				Device: home.device, Entities: home.seen, Lang: lang, Now: m.Clock.Now(), Timeout: testTimeout,
-				Skill: k.Name, Version: k.ID, Text: t.Say, Session: "test", NewSession: true, State: state,
-				Intent: &assistant.Intent{Skill: k.Name, Name: match.Intent, Slots: match.Slots, Confidence: 1},
-			}
-			answer, err := instance.Call(ctx, call)
-			switch {
-			case err != nil:
-				failures = append(failures, fmt.Errorf("%s:%d: %q: %w", t.File, t.Line, t.Say, err))
-			case answer.Speech != t.Answer:
-				failures = append(failures, fmt.Errorf("%s:%d: %q is answered %q; it should be %q", t.File, t.Line, t.Say, answer.Speech, t.Answer))
-			case answer.State != nil:
-				state = assistant.State{Revision: state.Revision + 1, Value: answer.State}
-			}
-		}
-	}
-	return joined(failures, count)
-}
-
-func joined(failures []error, count int) error {
-	if len(failures) == 0 {
-		return nil
-	}
-	shown := failures[:min(len(failures), maxFailures)]
-	return fmt.Errorf("%d of %d test sentences fail:\n%w", len(failures), count, errors.Join(shown...))
+	return fmt.Sprint(value)
 }
