@@ -114,17 +114,25 @@ func newFired(e *assistantv1.ScheduleEvent, zone *time.Location) Fired {
 	return Fired{ID: e.GetId(), Due: time.UnixMilli(e.GetDueMs()).In(zone), payload: e.GetPayload()}
 }
 
-// answer runs a handler and checks what it gave back.
+// answer runs a handler and checks what it gave back. What the check finds is a
+// *fault; any other error is the handler's own.
 func (c *Call) answer(ctx context.Context, h Handler) (*assistantv1.InvokeResponse, error) {
 	a, err := h(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if c.err != nil {
-		return nil, c.err
+		return nil, &fault{c.err}
 	}
 	if a == nil {
-		return nil, errors.New("the handler returned neither an answer nor an error: to say nothing, return &skills.Answer{}")
+		return nil, &fault{errors.New("the handler returned neither an answer nor an error: to say nothing, return &skills.Answer{}")}
 	}
-	return a.response()
+	resp, err := a.response()
+	if err != nil {
+		return nil, &fault{err}
+	}
+	return resp, nil
 }
+
+// fault is a breach of the contract, which only the developer can mend.
+type fault struct{ error }

@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"path"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // a skill's machine may have no time zones
@@ -107,26 +109,72 @@ type server struct {
 }
 
 // Invoke answers one request. A handler's panic is its error; the process goes on.
+// What went wrong is logged here, too, because the skill's log is where its
+// developer looks.
 func (s *server) Invoke(ctx context.Context, req *assistantv1.InvokeRequest) (resp *assistantv1.InvokeResponse, err error) {
 	call, err := newCall(req, s.texts, s.skill.Log)
 	if err != nil {
+		s.skill.Log.Error("a call cannot be read", "invocation", req.GetInvocationId(), "error", err)
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			call.Log.Error("a handler panicked", "panic", p, "stack", string(debug.Stack()))
+			call.Log.Error("a handler panicked", "intent", call.Intent, "panic", p, "at", panicked())
 			resp, err = nil, status.Errorf(codes.Internal, "a handler panicked: %v", p)
 		}
 	}()
 	handler, err := s.route(req)
 	if err != nil {
+		call.Log.Error("a call has no handler", "error", err)
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	resp, err = call.answer(ctx, handler)
 	if err != nil {
-		return nil, status.Error(codes.Unknown, err.Error())
+		return nil, failed(ctx, call, err)
 	}
 	return resp, nil
+}
+
+// failed logs why there is no answer, and says it on the wire.
+func failed(ctx context.Context, call *Call, err error) error {
+	code := codes.Unknown
+	var wrong *fault
+	switch {
+	case errors.As(err, &wrong):
+		code = codes.Internal
+		call.Log.Error("an answer cannot be used", "intent", call.Intent, "error", err)
+	case ctx.Err() != nil:
+		call.Log.Warn("a handler failed after Hark had given up its call", "intent", call.Intent, "error", err)
+	default:
+		call.Log.Error("a handler failed", "intent", call.Intent, "error", err)
+	}
+	return status.Error(code, err.Error())
+}
+
+// maxFrames bounds how much of a panic's stack is logged.
+const maxFrames = 8
+
+// panicked tells where a handler panicked, innermost first and on one line:
+// from there to the handler itself, without what called it. Only a deferred
+// function may call it.
+func panicked() string {
+	const sdk = "github.com/hark-voice/hark/skills."
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]) // behind Callers, panicked and the deferred function
+	var at []string
+	for len(at) < maxFrames {
+		f, more := frames.Next()
+		if f.Function == sdk+"(*Call).answer" {
+			break
+		}
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			at = append(at, fmt.Sprintf("%s (%s:%d)", path.Base(f.Function), path.Base(f.File), f.Line))
+		}
+		if !more {
+			break
+		}
+	}
+	return strings.Join(at, " < ")
 }
 
 func (s *server) route(req *assistantv1.InvokeRequest) (Handler, error) {

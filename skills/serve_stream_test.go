@@ -142,9 +142,9 @@ func TestStreamErrorsAreOfTheirCall(t *testing.T) {
 	k.call("c:Nobody")
 	k.fails("c", codes.InvalidArgument, "Nobody")
 	k.call("d:Bytes")
-	k.fails("d", codes.Unknown, "UTF-8")
+	k.fails("d", codes.Internal, "UTF-8")
 	k.call("e:Huge")
-	k.fails("e", codes.Unknown, "1048576")
+	k.fails("e", codes.Internal, "1048576")
 	k.call("f:Do")
 	k.answers("f", "done")
 }

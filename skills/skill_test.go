@@ -39,53 +39,53 @@ func TestFaultsFailTheCall(t *testing.T) {
 		code codes.Code
 	}{
 		{"error", func(*skills.Call) (*skills.Answer, error) { return nil, errors.New("no luck") }, "no luck", codes.Unknown},
-		{"nothing", func(*skills.Call) (*skills.Answer, error) { return nil, nil }, "&skills.Answer{}", codes.Unknown},
+		{"nothing", func(*skills.Call) (*skills.Answer, error) { return nil, nil }, "&skills.Answer{}", codes.Internal},
 		{"panic", func(*skills.Call) (*skills.Answer, error) { panic("oh no") }, "oh no", codes.Internal},
-		{"unknown answer", func(c *skills.Call) (*skills.Answer, error) { return c.Say("nosuch", nil), nil }, `no answer "nosuch"`, codes.Unknown},
-		{"missing field", func(c *skills.Call) (*skills.Answer, error) { return c.Say("name", skills.Data{}), nil }, `"Name"`, codes.Unknown},
-		{"endless text", func(c *skills.Call) (*skills.Answer, error) { return c.Say("endless", make([]int, 1e6)), nil }, "longer than", codes.Unknown},
-		{"long speech", func(*skills.Call) (*skills.Answer, error) { return skills.Speak(strings.Repeat("好", 4001)), nil }, "4001 characters", codes.Unknown},
-		{"not UTF-8", func(*skills.Call) (*skills.Answer, error) { return skills.Speak("\xff"), nil }, "UTF-8", codes.Unknown},
+		{"unknown answer", func(c *skills.Call) (*skills.Answer, error) { return c.Say("nosuch", nil), nil }, `no answer "nosuch"`, codes.Internal},
+		{"missing field", func(c *skills.Call) (*skills.Answer, error) { return c.Say("name", skills.Data{}), nil }, `"Name"`, codes.Internal},
+		{"endless text", func(c *skills.Call) (*skills.Answer, error) { return c.Say("endless", make([]int, 1e6)), nil }, "longer than", codes.Internal},
+		{"long speech", func(*skills.Call) (*skills.Answer, error) { return skills.Speak(strings.Repeat("好", 4001)), nil }, "4001 characters", codes.Internal},
+		{"not UTF-8", func(*skills.Call) (*skills.Answer, error) { return skills.Speak("\xff"), nil }, "UTF-8", codes.Internal},
 		{"large state", func(*skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).SetState(strings.Repeat("x", skills.MaxState)), nil
-		}, "65538 bytes", codes.Unknown},
-		{"state of no value", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).SetState(make(chan int)), nil }, "as JSON", codes.Unknown},
+		}, "65538 bytes", codes.Internal},
+		{"state of no value", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).SetState(make(chan int)), nil }, "as JSON", codes.Internal},
 		{"schedule without id", func(c *skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Schedule(skills.Schedule{At: c.Now()}), nil
-		}, "no ID", codes.Unknown},
+		}, "no ID", codes.Internal},
 		{"schedule without time", func(*skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Schedule(skills.Schedule{ID: "a"}), nil
-		}, "no time", codes.Unknown},
+		}, "no time", codes.Internal},
 		{"large payload", func(c *skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Schedule(skills.Schedule{ID: "a", At: c.Now(), Payload: strings.Repeat("x", skills.MaxPayload)}), nil
-		}, "4098 bytes", codes.Unknown},
-		{"cancel nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).CancelSchedule(""), nil }, "empty", codes.Unknown},
-		{"command nobody", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("", "turn_on", nil), nil }, "must have a name", codes.Unknown},
-		{"command nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("a", "", nil), nil }, "must have a name", codes.Unknown},
+		}, "4098 bytes", codes.Internal},
+		{"cancel nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).CancelSchedule(""), nil }, "empty", codes.Internal},
+		{"command nobody", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("", "turn_on", nil), nil }, "must have a name", codes.Internal},
+		{"command nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Command("a", "", nil), nil }, "must have a name", codes.Internal},
 		{"command of no JSON", func(*skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Command("a", "b", map[string]any{"x": make(chan int)}), nil
-		}, "as JSON", codes.Unknown},
+		}, "as JSON", codes.Internal},
 		{"command of structs", func(*skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Command("a", "b", map[string]any{"x": struct{}{}}), nil
-		}, "invalid type", codes.Unknown},
+		}, "invalid type", codes.Internal},
 		{"large command", func(*skills.Call) (*skills.Answer, error) {
 			return new(skills.Answer).Command("a", "b", map[string]any{"x": strings.Repeat("x", skills.MaxArgs)}), nil
-		}, "4104 bytes", codes.Unknown},
+		}, "4104 bytes", codes.Internal},
 		{"wide command", func(*skills.Call) (*skills.Answer, error) {
 			args := make(map[string]any)
 			for i := range 65 {
 				args[strings.Repeat("x", i)] = 1
 			}
 			return new(skills.Answer).Command("a", "b", args), nil
-		}, "65: 64 at most", codes.Unknown},
+		}, "65: 64 at most", codes.Internal},
 		{"many commands", func(*skills.Call) (*skills.Answer, error) {
 			a := new(skills.Answer)
 			for range 65 {
 				a.Command("a", "b", nil)
 			}
 			return a, nil
-		}, "65 commands", codes.Unknown},
-		{"tell nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Tell(skills.Message{}), nil }, "empty", codes.Unknown},
+		}, "65 commands", codes.Internal},
+		{"tell nothing", func(*skills.Call) (*skills.Answer, error) { return new(skills.Answer).Tell(skills.Message{}), nil }, "empty", codes.Internal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) { return test.do(call) },

@@ -82,6 +82,6 @@ var (
 	ErrDuplicate = errors.New("already committed")             // a turn of this id is committed
 	ErrConflict  = errors.New("the state was changed since")   // compare-and-swap lost
 	ErrGone      = errors.New("the schedule is no longer due") // cancelled or moved since it was claimed
-	ErrTooMany   = errors.New("too many schedules")           // more than MaxSchedules of a skill in a home
+	ErrTooMany   = errors.New("too many schedules")            // more than MaxSchedules of a skill in a home
 	ErrStoreAway = errors.New("the store cannot be written")   // try again; nothing was committed, or it will be found as a duplicate
 )
