@@ -21,15 +21,18 @@ func TestFailuresAreLogged(t *testing.T) {
 	}{
 		"an error": {
 			func(*skills.Call) (*skills.Answer, error) { return nil, errors.New("no luck") },
-			[]string{"a handler failed", "intent=Do", "no luck", "turn="}, "Do",
+			[]string{"a handler failed", "intent=Do", "no luck", "turn="},
+			"Do",
 		},
 		"a panic": {
 			func(*skills.Call) (*skills.Answer, error) { return skills.Speak(brew(nil)), nil },
-			[]string{"a handler panicked", "nil map", "skills_test.brew (log_test.go:", " < skills_test.TestFailuresAreLogged.func"}, "Do",
+			[]string{"a handler panicked", "nil map", "skills_test.brew (log_test.go:", " < skills_test.TestFailuresAreLogged.func"},
+			"Do",
 		},
 		"a misspelled answer": {
 			func(c *skills.Call) (*skills.Answer, error) { return c.Say("gretting", nil), nil },
-			[]string{"an answer cannot be used", "intent=Do", "gretting"}, "Do",
+			[]string{"an answer cannot be used", "intent=Do", "gretting"},
+			"Do",
 		},
 		"no handler": {nil, []string{"a call has no handler", "Undo"}, "Undo"},
 	} {

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
+
+	"golang.org/x/text/language"
 
 	"github.com/hark-voice/hark/functions/manifest"
 	"github.com/hark-voice/hark/functions/nlu"
@@ -29,6 +32,9 @@ type Snapshot struct {
 	skills   map[string]*Skill
 	grammars map[string]*nlu.Grammar
 	langs    []string
+
+	closest    sync.Map // language tag that was asked for -> the nearest known, or ""
+	remembered atomic.Int32
 }
 
 // Build compiles the sentences of the skills, ordered by name, so that the
@@ -86,6 +92,37 @@ func (s *Snapshot) Skills() []*Skill {
 
 // Languages returns the languages that some skill speaks, sorted.
 func (s *Snapshot) Languages() []string { return s.langs }
+
+// Closest returns the language of the snapshot nearest to the one that is asked
+// for ("de-AT" -> "de"), empty where none has the same base.
+func (s *Snapshot) Closest(lang string) string {
+	if known, ok := s.closest.Load(lang); ok {
+		return known.(string)
+	}
+	if len(s.langs) == 0 {
+		return ""
+	}
+	tags := make([]language.Tag, len(s.langs))
+	for i, k := range s.langs {
+		tags[i] = language.Make(k)
+	}
+	asked := language.Make(lang)
+	_, i, _ := language.NewMatcher(tags).Match(asked)
+	nearest := s.langs[i]
+	// The matcher's idea of what speakers of a language also understand (English,
+	// for a Zulu) is no answer to them.
+	base, _ := tags[i].Base()
+	if askedBase, _ := asked.Base(); base != askedBase {
+		nearest = ""
+	}
+	if s.remembered.Add(1) <= maxRemembered { // homes use few, but messages may name any
+		s.closest.Store(lang, nearest)
+	}
+	return nearest
+}
+
+// maxRemembered bounds the tags of which the nearest language is remembered.
+const maxRemembered = 1000
 
 // Grammar returns the sentences of a language, nil where there are none.
 func (s *Snapshot) Grammar(lang string) *nlu.Grammar { return s.grammars[lang] }

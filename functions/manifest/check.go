@@ -9,9 +9,9 @@ import (
 	"github.com/hark-voice/hark/functions/nlu"
 )
 
-// checkFolder finds what only shows when the files are seen together. A nil
-// file is there, but cannot be read.
-func checkFolder(f *file, m *placed, sentences map[string]*Sentences) {
+// checkFolder finds what only shows when the files are seen together: skill.yaml
+// is f. Sentences that are nil are there, but cannot be read.
+func checkFolder(f *file, m *placed, files map[string]*file, sentences map[string]*Sentences) {
 	for _, lang := range m.Languages {
 		if _, ok := sentences[lang]; !ok {
 			f.fail(m.languages[lang], "language %s has no file %s: add it, or remove the language", lang, sentenceFile(lang))
@@ -33,7 +33,7 @@ func checkFolder(f *file, m *placed, sentences map[string]*Sentences) {
 			}
 		}
 	}
-	checkAnswers(f, sentences)
+	checkAnswers(files, sentences)
 }
 
 // checkTemplates has the sentences of each language compiled.
@@ -49,7 +49,7 @@ func checkTemplates(s *Skill) error {
 
 // checkAnswers finds answers that a user would hear in another language, because
 // only that has them. A regional file may leave to its language what is the same.
-func checkAnswers(f *file, sentences map[string]*Sentences) {
+func checkAnswers(files map[string]*file, sentences map[string]*Sentences) {
 	languages := slices.Sorted(maps.Keys(sentences))
 	found := make(map[string]string) // by key, a language that has it
 	for _, lang := range languages {
@@ -68,7 +68,7 @@ func checkAnswers(f *file, sentences map[string]*Sentences) {
 		for _, key := range slices.Sorted(maps.Keys(found)) {
 			inherited := base != nil && base.Answers[key] != nil
 			if sentences[lang].Answers[key] == nil && !inherited {
-				f.fail(nil, "answer %q is in %s, but not in %s", key, sentenceFile(found[key]), sentenceFile(lang))
+				files[lang].fail(files[lang].answersAt, "answer %q is in %s, but not here", key, sentenceFile(found[key]))
 			}
 		}
 	}

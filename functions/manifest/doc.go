@@ -25,12 +25,14 @@
 //	  max_instances: 4
 //	  idle: 60s                   # an instance without calls is stopped
 //
-// sentences/en.yaml; all but intents may be left out:
+// sentences/en.yaml; all but intents may be left out. YAML wants quotes around a
+// text that begins with [ or {, or has a colon before a blank in it:
 //
 //	language: en
 //	intents:
 //	  SetTimer:
 //	    - set a timer for {duration}      # one way to say it
+//	    - "[please] start a timer"
 //	    - sentences: [start [the] egg timer]
 //	      slots: {duration: 360}          # where the sentence has none
 //	      requires: {area: {slot: area}}  # see nlu.Condition; so has excludes

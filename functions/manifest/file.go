@@ -41,6 +41,8 @@ type file struct {
 	lines    []string // of data, once they are needed
 	problems []*Problem
 	broken   bool // it cannot be read at all
+
+	answersAt *yaml.Node // of a sentence file; nil: it has none
 }
 
 func (f *file) fail(at *yaml.Node, format string, args ...any) {
@@ -116,6 +118,10 @@ func (f *file) failSyntax(err error) {
 	at := &yaml.Node{Column: 1}
 	if _, err := fmt.Sscanf(text, "line %d:", &at.Line); err != nil {
 		f.fail(nil, "not valid YAML: %s", text)
+		return
+	}
+	if bad := f.unquotedAfter(at.Line); bad != nil {
+		f.fail(bad.at, "not valid YAML: %s", bad.what)
 		return
 	}
 	_, text, _ = strings.Cut(text, ": ")
@@ -207,7 +213,11 @@ func (f *file) sequence(n *yaml.Node, what string) []*yaml.Node {
 // text returns a word or a text, whatever else YAML might take it for.
 func (f *file) text(n *yaml.Node, what string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		f.fail(n, "%s must be a text", what)
+		hint := ""
+		if n.Style&yaml.FlowStyle != 0 {
+			hint = "; one that begins with [ or { must be in quotes"
+		}
+		f.fail(n, "%s must be a text%s", what, hint)
 		return ""
 	}
 	return n.Value

@@ -169,16 +169,18 @@ func Decode(manifest []byte, sentences map[string][]byte) (*Skill, error) {
 	skill := &Skill{Manifest: m.Manifest, Sentences: make(map[string]*Sentences, len(sentences))}
 	files := []*file{f}
 	read := make(map[string]*Sentences, len(sentences)) // nil: is there, but cannot be read
+	byLang := make(map[string]*file, len(sentences))
 	for _, lang := range slices.Sorted(maps.Keys(sentences)) {
 		sf := &file{name: sentenceFile(lang), data: sentences[lang]}
 		skill.Sentences[lang] = sf.sentences(m, lang)
 		if read[lang] = skill.Sentences[lang]; sf.broken {
 			read[lang] = nil
 		}
+		byLang[lang] = sf
 		files = append(files, sf)
 	}
 	if !f.broken {
-		checkFolder(f, m, read)
+		checkFolder(f, m, byLang, read)
 	}
 	var errs []error
 	for _, f := range files {

@@ -244,7 +244,7 @@ func TestProblems(t *testing.T) {
 		{en, "intents: {Boil: []}", "there must be a sentence"},
 		{en, "intents: {Boil: [{slots: {a: 1}}]}", "a group must have sentences"},
 		{en, "intents: {Boil: [{sentence: [x]}]}", `did you mean "sentences"?`},
-		{en, "intents: {Boil: [{sentences: [{name}]}]}", "needs quotes"},
+		{en, "intents: {Boil: [{sentences: [{name}]}]}", "must be in quotes"},
 		{en, "intents:\n  Boil:\n    - {sentences: [boil {n} eggs]}\n", "sentences/en.yaml:3:1: not valid YAML"},
 		{en, "intents:\n  Boil:\n    - boil (an egg\n", "sentences/en.yaml:3:"},
 		{en, "intents:\n  Boil:\n    - boil {nosuch}\n", "sentences/en.yaml:3:12: there is no list {nosuch}"},
@@ -262,7 +262,7 @@ func TestProblems(t *testing.T) {
 		{en, goodEnglish + "lists: {a: [{out: 1}]}", "must have the words that it is said by"},
 		{en, goodEnglish + "answers: {a: '{{if}}'}", "sentences/en.yaml:2:14: answers.a:"},
 		{en, goodEnglish + "answers: {a: []}", "answers.a has no text"},
-		{en, goodEnglish + "answers: {a: x}", `skill.yaml: answer "a" is in sentences/en.yaml, but not in sentences/zh-CN.yaml`},
+		{en, goodEnglish + "answers: {a: x}", `sentences/zh-CN.yaml: answer "a" is in sentences/en.yaml, but not here`},
 		{en, goodEnglish + "home: {room: a}", `home: unknown field "room"`},
 		{en, goodEnglish + "home: {entities: [{name: a}]}", "sentences/en.yaml:2:19: home: an entity: id, such as light.desk: a name is missing"},
 		{en, goodEnglish + "home: {entities: [{id: .x}]}", "domain, such as light"},
@@ -320,6 +320,17 @@ func TestProblemsAreBounded(t *testing.T) {
 	_, err := Load(folder(map[string]string{"sentences/en.yaml": goodEnglish + "rules: {" + invalid.String() + "}"}))
 	if err == nil || strings.Count(err.Error(), "\n") != maxProblems || !strings.Contains(err.Error(), "and 950 more problems") {
 		t.Errorf("error %.300v", err)
+	}
+}
+
+// A missing answer is shown where the answers are that lack it.
+func TestAMissingAnswerHasAPlace(t *testing.T) {
+	_, err := Load(folder(map[string]string{
+		"sentences/en.yaml":    goodEnglish + "answers: {a: x, b: y}\n",
+		"sentences/zh-CN.yaml": goodEnglish + "answers:\n  a: z\n",
+	}))
+	if want := `sentences/zh-CN.yaml:3:3: answer "b" is in sentences/en.yaml, but not here`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *sentenceReader) groups(n *yaml.Node, intent string) []nlu.Group {
 	var groups []nlu.Group
 	plain := false // the last group is of plain sentences
 	for _, entry := range s.sequence(n, intent) {
-		if entry.Kind == yaml.MappingNode {
+		if entry.Kind == yaml.MappingNode && !isBraces(entry) {
 			groups = append(groups, s.group(entry, intent))
 			plain = false
 			continue
@@ -159,10 +159,6 @@ func (s *sentenceReader) template(n *yaml.Node, what string) nlu.Template {
 	if text == "" && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
 		s.fail(n, "%s is empty", what)
 	}
-	if n.Kind == yaml.MappingNode {
-		// YAML reads "{name} is" as a mapping.
-		s.problems[len(s.problems)-1].Message += `; one that begins with { or [ needs quotes: "{duration} timer"`
-	}
 	if utf8.RuneCountInString(text) > MaxTemplate {
 		s.fail(n, "%s is longer than %d characters", what, MaxTemplate)
 	}
@@ -177,11 +173,9 @@ func (f *file) place(n *yaml.Node) (line, col int) {
 		return n.Line, n.Column + 1
 	}
 	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		if f.lines == nil {
-			f.lines = strings.Split(string(f.data), "\n")
-		}
-		for i := n.Line; i < len(f.lines); i++ { // the line after n's
-			if indent := strings.IndexFunc(f.lines[i], notBlank); indent >= 0 {
+		lines := f.split()
+		for i := n.Line; i < len(lines); i++ { // the line after n's
+			if indent := strings.IndexFunc(lines[i], notBlank); indent >= 0 {
 				return i + 1, indent + 1
 			}
 		}
@@ -194,6 +188,7 @@ func notBlank(r rune) bool { return r != ' ' && r != '\r' }
 // answers reads the texts that the skill speaks. Their helpers are the SDK's, so
 // here only the syntax is checked.
 func (s *sentenceReader) answers(n *yaml.Node) {
+	s.answersAt = n
 	fields := s.mapping(n, "answers")
 	if len(fields) > MaxAnswers {
 		s.fail(n, "there are %d answers: %d at most", len(fields), MaxAnswers)

@@ -52,3 +52,33 @@ func benchCommit(n int64, effects bool) *assistant.Commit {
 	}
 	return c
 }
+
+// BenchmarkRecord measures reports of one reading, which the state of a sensor
+// follows.
+func BenchmarkRecord(b *testing.B) {
+	for _, devices := range []int{1, 16, 128, 1024} {
+		b.Run(fmt.Sprintf("devices=%d", devices), func(b *testing.B) {
+			s := openAt(b, database(b, mongoserver.Start(b)))
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			b.ResetTimer()
+			err := together(devices, func(d int) error {
+				device := "d" + strconv.Itoa(d)
+				for n := 0; left.Add(-1) >= 0; n++ {
+					at := day.Add(time.Duration(n) * time.Second)
+					err := s.Record(b.Context(), reportOf(device, newsOf(device, map[string]any{"state": float64(n)}, at), assistant.Reading{
+						Home: "home", Device: device, Key: strconv.Itoa(n), At: at, Values: map[string]float64{"temperature": float64(n)},
+					}))
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reports/s")
+		})
+	}
+}

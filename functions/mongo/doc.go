@@ -1,6 +1,6 @@
-// Package mongo is the MongoDB store: turns, schedules, the outbox, homes,
-// skills, usage and credentials come in as domain values and go out again from
-// one database. It must not know MQTT, gRPC or what a turn means.
+// Package mongo is the MongoDB store: turns, schedules, the outbox, homes and
+// what is in them, skills, usage and credentials come in as domain values and go
+// out again from one database. It must not know MQTT, gRPC or what a turn means.
 //
 // # How a commit is whole, and happens once
 //
@@ -53,6 +53,15 @@
 //     gone leaves its sequence behind until no older turn is open, and for an
 //     hour more. A firing keeps the sequence of what it fired: whoever set the
 //     schedule anew meanwhile is not undone.
+//
+// # Reports
+//
+// What a device reports has no commit point, because every part of it can be
+// written again without harm: readings have ids of their own, what a device says
+// of itself and of its entities is set field by field, and news is merged into a
+// state by compare-and-swap unless something newer is there. Record succeeds
+// once all parts are durable. A report that is cut off may be seen in part until
+// its device, which was told nothing, sends it again.
 //
 // # What is guaranteed, and what is not
 //

@@ -20,6 +20,8 @@ const (
 	collMeta        = "meta"
 	collHomes       = "homes"
 	collDevices     = "devices"
+	collEntities    = "entities"
+	collReadings    = "readings"
 	collVersions    = "versions"
 	collLive        = "live"
 	collArtifacts   = "artifacts"

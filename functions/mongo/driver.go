@@ -24,7 +24,7 @@ const (
 	// maxOperations bounds the operations under way. More of them wait here: in the
 	// driver's pool, waiting would eat up their timeouts.
 	maxOperations = 32
-	// maxCommitBytes bounds what the commits under way hold.
+	// maxCommitBytes bounds what the commits and reports under way hold.
 	maxCommitBytes = 64 << 20
 	// maxDocument keeps a document below the 16 MiB that MongoDB takes.
 	maxDocument = 12 << 20
@@ -98,7 +98,7 @@ func failed(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	case errors.Is(err, driver.ErrNoDocuments):
 		return fmt.Errorf("%s: %w", what, assistant.ErrNotFound)
-	case errors.Is(err, errDocument), isOfStores(err):
+	case errors.Is(err, errDocument), errors.Is(err, errTooLarge), isOfStores(err):
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, &awayError{err})

@@ -46,10 +46,37 @@ type deviceDoc struct {
 	Device string `bson:"device"`
 	Area   string `bson:"area"`
 	Lang   string `bson:"lang"`
+
+	Model    string `bson:"model"`
+	Firmware string `bson:"firmware"`
+	Presence string `bson:"presence"`
+}
+
+func newDevice(d assistant.Device, home, id string) deviceDoc {
+	return deviceDoc{
+		ID: path(home, id), Home: home, Device: id, Area: d.Area, Lang: d.Lang,
+		Model: d.Model, Firmware: d.Firmware, Presence: string(d.Presence),
+	}
 }
 
 func (d deviceDoc) device() assistant.Device {
-	return assistant.Device{Home: d.Home, ID: d.Device, Area: d.Area, Lang: d.Lang}
+	return assistant.Device{
+		Home: d.Home, ID: d.Device, Area: d.Area, Lang: d.Lang,
+		Model: d.Model, Firmware: d.Firmware, Presence: assistant.Presence(d.Presence),
+	}
+}
+
+// fields is all but the id.
+func (d deviceDoc) fields() bson.D {
+	return bson.D{
+		{Key: "home", Value: d.Home},
+		{Key: "device", Value: d.Device},
+		{Key: "area", Value: d.Area},
+		{Key: "lang", Value: d.Lang},
+		{Key: "model", Value: d.Model},
+		{Key: "firmware", Value: d.Firmware},
+		{Key: "presence", Value: d.Presence},
+	}
 }
 
 // Device returns a device, or ErrNotFound.
@@ -60,9 +87,8 @@ func (s *Store) Device(ctx context.Context, home, id string) (assistant.Device, 
 
 // PutDevice adds a device or replaces the one of its home and id.
 func (s *Store) PutDevice(ctx context.Context, d assistant.Device) error {
-	id := path(d.Home, d.ID)
-	return s.put(ctx, "keep device "+d.Home+"/"+d.ID, collDevices, id,
-		deviceDoc{ID: id, Home: d.Home, Device: d.ID, Area: d.Area, Lang: d.Lang})
+	doc := newDevice(d, d.Home, d.ID)
+	return s.put(ctx, "keep device "+d.Home+"/"+d.ID, collDevices, doc.ID, doc)
 }
 
 // Devices lists the devices of a home by id.

@@ -102,6 +102,9 @@ func TestAway(t *testing.T) {
 		"ping":   func() error { return s.Ping(t.Context()) },
 		"commit": func() error { return s.Commit(t.Context(), &assistant.Commit{Turn: aTurn("t")}) },
 		"find":   func() error { _, err := s.FindTurn(t.Context(), "t"); return err },
+		"record": func() error {
+			return s.Record(t.Context(), &assistant.Report{Home: "home", Device: "lamp", Readings: []assistant.Reading{{Home: "home", Device: "lamp"}}})
+		},
 		"claim": func() error {
 			_, err := s.ClaimDue(t.Context(), day, "test", time.Minute, 1)
 			return err

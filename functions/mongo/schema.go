@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -76,7 +77,7 @@ func (s *Store) index(ctx context.Context) error {
 	sparse := options.Index().SetSparse(true)
 	for _, c := range []struct {
 		coll string
-		keys []string
+		keys []string // a minus: descending
 		opts *options.IndexOptionsBuilder
 	}{
 		{collTurns, []string{"received", "at"}, nil},
@@ -91,13 +92,19 @@ func (s *Store) index(ctx context.Context) error {
 		{collSchedules, []string{"owner"}, sparse},
 		{collSchedules, []string{"dead"}, sparse},
 		{collDevices, []string{"home", "device"}, nil},
+		{collEntities, []string{"home", "entity"}, nil},
+		{collReadings, []string{"home", "-at", "device", "key"}, nil},
 		{collVersions, []string{"skill", "created"}, nil},
 		{collArtifacts, []string{"hash"}, nil},
 		{collChunks, []string{"upload"}, nil},
 	} {
 		keys := make(bson.D, 0, len(c.keys))
 		for _, k := range c.keys {
-			keys = append(keys, bson.E{Key: k, Value: 1})
+			direction := 1
+			if name, down := strings.CutPrefix(k, "-"); down {
+				k, direction = name, -1
+			}
+			keys = append(keys, bson.E{Key: k, Value: direction})
 		}
 		err := s.call(ctx, "make an index on "+c.coll, func(ctx context.Context) error {
 			_, err := s.db.Collection(c.coll).Indexes().CreateOne(ctx, driver.IndexModel{Keys: keys, Options: c.opts})

@@ -48,7 +48,7 @@ type Store struct {
 	db     *driver.Database
 	logger *slog.Logger
 	slots  chan struct{}       // operations under way
-	room   *semaphore.Weighted // bytes of commits under way
+	room   *semaphore.Weighted // bytes of commits and reports under way
 
 	process     string // names this store among those on the database
 	owner       string
@@ -64,6 +64,8 @@ type Store struct {
 	changes   *group[*change]
 	finishes  *group[*attempt]
 	settles   *group[string]
+	news      *group[*news]
+	readings  *group[*readingDoc]
 
 	stamps   stamps
 	flights  flights
@@ -84,6 +86,7 @@ var (
 	_ assistant.HomeStore     = (*Store)(nil)
 	_ assistant.SkillStore    = (*Store)(nil)
 	_ assistant.UsageStore    = (*Store)(nil)
+	_ assistant.EntityStore   = (*Store)(nil)
 	_ topic.CredentialStore   = (*Store)(nil)
 )
 
@@ -148,6 +151,8 @@ func (s *Store) group() {
 	s.changes = newGroup(s.changeSchedules, (*change).size)
 	s.finishes = newGroup(s.finishTurns, nil)
 	s.settles = newGroup(s.settleMessages, nil)
+	s.news = newGroup(s.mergeNews, (*news).size)
+	s.readings = newGroup(s.insertReadings, (*readingDoc).size)
 }
 
 // Ping makes a durable write, so that it fails when a commit would.
@@ -159,7 +164,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Close waits for the commits under way, refuses later ones with ErrStoreAway
+// Close waits for the commits and reports under way, refuses later ones with ErrStoreAway
 // and disconnects. It may be called more than once.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
@@ -167,7 +172,7 @@ func (s *Store) Close() error {
 		s.watch.Wait()
 		s.flights.close()
 		for _, g := range []interface{ close() }{
-			s.sequences, s.inserts, s.swaps, s.marks, s.changes, s.finishes, s.settles,
+			s.sequences, s.inserts, s.swaps, s.marks, s.changes, s.finishes, s.settles, s.news, s.readings,
 		} {
 			g.close()
 		}

@@ -65,6 +65,10 @@ func TestContract(t *testing.T) {
 		t.Helper()
 		return openAt(t, database(t, server))
 	})
+	storetest.RunEntities(t, func(t *testing.T) storetest.EntityStore {
+		t.Helper()
+		return openAt(t, database(t, server))
+	})
 }
 
 func TestReopen(t *testing.T) {

@@ -8,8 +8,9 @@
 // walks the templates' programs over the view, list.go and builtin.go say where
 // the values of lists end, match.go ranks what was found.
 //
-// The matcher backtracks, with memory for dead ends, and is bounded in steps. It
-// aims at being plainly right, so that a quicker one can be held to it.
+// The matcher backtracks, with memory for dead ends, and is bounded in steps, for
+// each source on its own. It aims at being plainly right, so that a quicker one
+// can be held to it.
 //
 // The template language:
 //
@@ -22,4 +23,6 @@
 //	{0..100:slot}         a number; {0..100,5:slot} in steps of five
 //	<rule>                the body of a rule
 //	\x                    x itself, for ( ) [ ] { } < > | ; @ and \
+//
+// Full-width brackets and bars, （｜）, are the same as these.
 package nlu

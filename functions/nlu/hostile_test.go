@@ -147,7 +147,9 @@ func TestACutSearchIsNotShared(t *testing.T) {
 	greedy.Skill, guide.Skill = "aab", "guide"
 	greedy.Lists = map[string]List{"a": {Kind: ListWildcard}}
 	guide.Lists = greedy.Lists
-	room := func(i int) string { return strings.NewReplacer("0", "o", "1", "m").Replace(fmt.Sprintf("room %012b", i)) }
+	room := func(i int) string {
+		return strings.NewReplacer("0", "o", "1", "m").Replace(fmt.Sprintf("room %012b", i))
+	}
 	var rooms []Value
 	for i := range 3000 {
 		rooms = append(rooms, Value{In: Literal(room(i))})

@@ -36,12 +36,22 @@ func (e *SyntaxError) Error() string {
 func Literal(text string) Template {
 	var b strings.Builder
 	for _, r := range text {
-		if strings.ContainsRune(`()[]{}<>|;@\`, r) {
+		if strings.ContainsRune(`()[]{}<>|;@\`, asciiSyntax(r)) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
 	}
 	return Template{Text: b.String()}
+}
+
+// asciiSyntax returns the bracket or bar for which r is the full-width form, as
+// keyboards for Chinese and Japanese write it, and any other r as it is.
+func asciiSyntax(r rune) rune {
+	const width = '（' - '('
+	if strings.ContainsRune("（）［］｛｝＜＞｜", r) {
+		return r - width
+	}
+	return r
 }
 
 // errorAt is an error at the offset, in characters, in the template.
@@ -84,7 +94,7 @@ type parser struct {
 }
 
 func parseTemplate(t Template) (expr, error) {
-	p := &parser{t: t, in: []rune(t.Text)}
+	p := &parser{t: t, in: []rune(strings.Map(asciiSyntax, t.Text))}
 	if len(p.in) > maxTemplateLength {
 		return nil, t.errorAt(maxTemplateLength, "the template is longer than %d characters", maxTemplateLength)
 	}
@@ -247,6 +257,7 @@ func (p *parser) list() (expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	body = strings.ReplaceAll(body, "：", ":")
 	name, slot, named := strings.Cut(body, ":")
 	e := exprList{at: at}
 	if !named {

@@ -154,3 +154,28 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// Keyboards for Chinese write full-width brackets.
+func TestFullWidthBrackets(t *testing.T) {
+	src := one("（打开｜关闭）［客厅的］｛what：thing｝＜please＞", "数（｛1..9：n｝｜\\（九\\））")
+	src.Lists = map[string]List{"what": {Values: []Value{{In: Literal("灯（大）")}}}}
+	src.Rules = map[string]Template{"please": {Text: "吧"}}
+	g := compile(t, "zh-CN", src)
+	for text, want := range map[string]string{
+		"打开客厅的灯（大）吧": "thing", "关闭灯（大）吧": "thing", "关闭灯(大)吧": "thing", "关闭灯大吧": "", "数5": "n", "数（九）": "none", "数九九": "",
+	} {
+		got := ""
+		if matches := g.Match(text, Context{}).Matches; len(matches) > 0 {
+			got = "none"
+			for slot := range matches[0].Slots {
+				got = slot
+			}
+		}
+		if got != want {
+			t.Errorf("%q fills %q, want %q", text, got, want)
+		}
+	}
+	if _, err := Compile("zh-CN", []Source{one("（打开")}); err == nil || !strings.Contains(err.Error(), "sentences/en.yaml:1:5: '(' is never closed") {
+		t.Errorf("error %v", err)
+	}
+}

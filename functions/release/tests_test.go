@@ -77,15 +77,18 @@ func TestHandlersWithoutAnswersAreCalled(t *testing.T) {
 				"skill.yaml":        strings.Replace(tea["skill.yaml"], "Count]", "Count, Brew]", 1),
 				"sentences/en.yaml": strings.Replace(tea["sentences/en.yaml"], "tests:", "  Brew: [brew tea]\ntests:\n  - {say: brew tea, intent: Brew}", 1),
 			},
-			[]string{"1 of 1 handlers", "sentences/en.yaml:7", "no handler for intent", "Brew"}, "",
+			[]string{"1 of 1 handlers", "sentences/en.yaml:7", "no handler for intent", "Brew"},
+			"",
 		},
 		"state without a scope": {
 			files{"skill.yaml": strings.Replace(tea["skill.yaml"], "state: home", "state: none", 1), "sentences/en.yaml": counted},
-			[]string{"sentences/en.yaml:7", "state: none"}, "",
+			[]string{"sentences/en.yaml:7", "state: none"},
+			"",
 		},
 		"an answer beyond bounds": {
 			files{"answer": strings.Repeat("tea ", 1100), "sentences/en.yaml": unasked},
-			[]string{"sentences/en.yaml:6", "4000"}, "",
+			[]string{"sentences/en.yaml:6", "4000"},
+			"",
 		},
 		"a handler that fails": {files{"answer": "", "sentences/en.yaml": unasked}, nil, "the handler failed"},
 	} {

@@ -94,7 +94,7 @@ func (t *turn) languages() []string {
 		return nil
 	}
 	var langs []string
-	if best := closest(known, t.lang); best != "" {
+	if best := t.snapshot.Closest(t.lang); best != "" {
 		langs = append(langs, best)
 	}
 	if t.asked.Lang != "" {
@@ -135,24 +135,6 @@ func writtenInHan(lang string) bool {
 
 func holdsHan(text string) bool {
 	return strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(unicode.Han, c) })
-}
-
-// closest returns the known language nearest to lang ("de-AT" -> "de"), empty
-// where none is near.
-func closest(known []string, lang string) string {
-	tags := make([]language.Tag, len(known))
-	for i, k := range known {
-		tags[i] = language.Make(k)
-	}
-	asked := language.Make(lang)
-	_, i, _ := language.NewMatcher(tags).Match(asked)
-	// The matcher's idea of what speakers of a language also understand (English,
-	// for a Zulu) is no answer to them.
-	askedBase, _ := asked.Base()
-	if base, _ := tags[i].Base(); base != askedBase {
-		return ""
-	}
-	return known[i]
 }
 
 // candidates tells what a sentence could have meant and why the first won.
