@@ -103,7 +103,7 @@ func (l *locked) Close() error { return errors.Join(l.Store.Close(), l.unlock())
 // lockFolder keeps a second Hark out of a data folder. A process that is killed
 // lets go of it.
 func lockFolder(data string) (unlock func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the data folder is ours
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}

@@ -11,10 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/text/language"
-
 	"github.com/hark-voice/hark/functions/manifest"
 	"github.com/hark-voice/hark/functions/nlu"
+	"golang.org/x/text/language"
 )
 
 // Skill is a deployed skill: what its folder says, and the id of the version.
