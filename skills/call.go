@@ -85,7 +85,7 @@ func (c *Call) Text(key string, data any) string {
 
 // newCall reads a request.
 func newCall(req *assistantv1.InvokeRequest, texts *texts, logger *slog.Logger) (*Call, error) {
-	zone, err := time.LoadLocation(req.GetTimeZone())
+	zone, err := texts.zone(req.GetTimeZone())
 	if err != nil {
 		return nil, fmt.Errorf("the call's time zone %q is unknown: %w", req.GetTimeZone(), err)
 	}

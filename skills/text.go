@@ -32,6 +32,25 @@ type texts struct {
 	names    []string // of the languages with a sentence file
 	loaded   map[string]*answers
 	speaking map[string]*language
+	zones    map[string]*time.Location
+}
+
+// zone finds a time zone, which takes longer than most calls, once.
+func (t *texts) zone(name string) (*time.Location, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if zone, ok := t.zones[name]; ok {
+		return zone, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.zones == nil {
+		t.zones = make(map[string]*time.Location)
+	}
+	t.zones[name] = zone // there are some hundred at most: others are unknown
+	return zone, nil
 }
 
 // answers are the texts of one sentence file.

@@ -57,10 +57,43 @@ type Hark struct {
 	done chan struct{}
 }
 
-// StartHark starts Hark on a fresh data folder and waits for READY.
+// fresh is a data folder on which Hark was started once, so that not every play
+// has to wait for the built-in skills to be compiled.
+type fresh struct {
+	once   sync.Once
+	folder string
+}
+
+var atFirstStart fresh
+
+// copyTo makes a data folder that is like after a first start.
+func (f *fresh) copyTo(t *testing.T, folder string) {
+	t.Helper()
+	f.once.Do(func() {
+		folder := filepath.Join(filepath.Dir(harkBinary), "data")
+		h := &Hark{t: t, Data: folder, MQTT: "127.0.0.1:0", HTTP: "127.0.0.1:0"}
+		defer h.Kill()
+		h.Start()
+		if code := h.Stop(); code != 0 {
+			t.Errorf("the first Hark ended with exit code %d", code)
+		}
+		f.folder = folder
+	})
+	if f.folder == "" {
+		t.Fatal("Hark did not start on an empty folder")
+	}
+	if err := os.CopyFS(folder, os.DirFS(f.folder)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// StartHark starts Hark on a data folder of its own and waits for READY.
 func StartHark(t *testing.T, args ...string) *Hark {
 	t.Helper()
 	h := &Hark{t: t, Data: filepath.Join(t.TempDir(), "data"), MQTT: "127.0.0.1:0", HTTP: "127.0.0.1:0", args: args}
+	if len(args) == 0 {
+		atFirstStart.copyTo(t, h.Data)
+	}
 	t.Cleanup(func() {
 		h.Kill()
 		if t.Failed() {

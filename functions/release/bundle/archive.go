@@ -38,7 +38,10 @@ func Pack(w io.Writer, dir string, keep func(path string) bool) error {
 	if err != nil {
 		return err
 	}
-	zipped := gzip.NewWriter(w)
+	zipped, err := gzip.NewWriterLevel(w, gzip.BestSpeed) // a developer waits for it
+	if err != nil {
+		return err
+	}
 	archive := tar.NewWriter(zipped)
 	for _, name := range files {
 		if err := packFile(archive, dir, name); err != nil {
