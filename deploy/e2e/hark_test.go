@@ -122,7 +122,11 @@ func (h *Hark) Start() {
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	go func() { _ = h.cmd.Wait(); close(h.done); h.out.close() }()
+	go func(cmd *exec.Cmd, out *transcript, done chan struct{}) { // Start may run again before this ends
+		_ = cmd.Wait()
+		out.close()
+		close(done)
+	}(h.cmd, h.out, h.done)
 	line := h.out.await(h.t, regexp.MustCompile(`(?m)^mqtt  (\S+)    http  http://(\S+) `))
 	h.MQTT, h.HTTP = line[1], line[2]
 	h.out.await(h.t, regexp.MustCompile(`(?m)^READY$`))
