@@ -71,7 +71,8 @@ func (s *Store) mergeNews(ctx context.Context, list []*news) []error {
 // reportedEntity is an entity while news is merged into it.
 type reportedEntity struct {
 	entityDoc
-	fresh   bool // it is not stored yet
+	known   string // the state as it was read
+	fresh   bool   // it is not stored yet
 	changed bool
 }
 
@@ -86,7 +87,7 @@ func (s *Store) reported(ctx context.Context, list []*news) (reportedEntities, e
 	docs, err := findAll[entityDoc](ctx, s, collEntities, among(ids))
 	entities := make(reportedEntities, len(docs))
 	for _, d := range docs {
-		entities[d.ID] = &reportedEntity{entityDoc: d}
+		entities[d.ID] = &reportedEntity{entityDoc: d, known: d.State}
 	}
 	return entities, err
 }
@@ -100,6 +101,9 @@ func (r reportedEntities) take(n *news) error {
 		}
 		e = &reportedEntity{entityDoc: *n.create, fresh: true}
 		r[n.id] = e
+	}
+	if e.fresh {
+		return nil // it is merged once the entity is there, whoever made it
 	}
 	if e.Device != n.device || e.Updated != nil && *e.Updated > n.at {
 		return nil
@@ -144,13 +148,17 @@ func patched(known any, patch map[string]any) map[string]any {
 // it in the meantime.
 func (s *Store) swapEntities(ctx context.Context, entities reportedEntities) (all bool, err error) {
 	var writes []driver.WriteModel
+	made := false
 	for _, e := range entities {
 		switch {
 		case e.fresh:
+			made = true
 			writes = append(writes, driver.NewInsertOneModel().SetDocument(e.entityDoc))
 		case e.changed:
 			writes = append(writes, driver.NewUpdateOneModel().
-				SetFilter(bson.D{{Key: "_id", Value: e.ID}, {Key: "device", Value: e.Device}, {Key: "revision", Value: e.Revision}}).
+				// Compared is the state itself: a server that shows one field of a document
+				// before and another after a write cannot mislead it.
+				SetFilter(bson.D{{Key: "_id", Value: e.ID}, {Key: "device", Value: e.Device}, {Key: "state", Value: e.known}}).
 				SetUpdate(set(
 					bson.E{Key: "state", Value: e.State},
 					bson.E{Key: "updated", Value: *e.Updated},
@@ -169,6 +177,6 @@ func (s *Store) swapEntities(ctx context.Context, entities reportedEntities) (al
 		}
 		return err
 	})
-	twice, err := refused(err) // some servers count these as inserted
-	return err == nil && len(twice) == 0 && found == int64(len(writes)), err
+	_, err = refused(err) // made by somebody else at the same time, which is as good
+	return err == nil && !made && found == int64(len(writes)), err
 }
