@@ -78,7 +78,7 @@ func (m *member) chatter(round int) {
 	if !m.sayAgain() {
 		return
 	}
-	for i := 0; ; i++ {
+	for i := range 250 { // of three devices: fewer turns than are read at once after the cut
 		p := promise{device: m.login.Device, id: fmt.Sprintf("r%d-%d-%d", round, m.number, i), text: "add one"}
 		switch {
 		case i%40 == 3:
