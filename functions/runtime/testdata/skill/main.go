@@ -22,6 +22,9 @@ import (
 	pb "github.com/hark-voice/hark/proto/assistant/v1"
 )
 
+// forever is not `select {}`: in a program built without cgo, Go calls that a deadlock.
+func forever() { <-time.After(time.Hour) }
+
 func main() {
 	switch os.Getenv("START") {
 	case "exit":
@@ -30,10 +33,10 @@ func main() {
 		os.Exit(3)
 	case "hang":
 		fmt.Println("waiting for a database")
-		select {}
+		forever()
 	case "close":
 		os.NewFile(3, "conn").Close()
-		select {}
+		forever()
 	case "env":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "status":
