@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type RoadOptions struct {
 	// Bare are the arguments with which this program is a bare pipeline, Stream
 	// what to add for the one that streams; Up is added to those of `hark up`.
 	Bare, Stream, Up []string
+	// Only, if not empty, leaves out Hark's roads whose names do not contain it: to
+	// look at one with a profiler.
+	Only string
 }
 
 // Clients of the two halves of the measurement.
@@ -72,6 +76,7 @@ func Road(ctx context.Context, o RoadOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	roads = slices.DeleteFunc(roads, func(p *pipeline) bool { return !strings.Contains(p.name, o.Only) })
 	all.pipelines = append(all.pipelines, roads...)
 
 	fmt.Fprintf(out, "measuring %d pipelines at %d and %d clients, %d times %s each\n", len(all.pipelines), loads[0], loads[1], o.Rounds, o.Each)
