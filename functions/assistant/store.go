@@ -34,6 +34,10 @@ type Commit struct {
 	Set      []Schedule   // a schedule of the same key is replaced
 	Cancel   []ScheduleKey
 	Messages []Message // owed to devices from now on, in this order
+	// Delivered tells, at the moment of the commit, whether a device has
+	// acknowledged a message that was sent before: nothing is owed of it any more.
+	// A store may owe it all the same. Nil: none has.
+	Delivered func(messageID string) bool
 }
 
 // ScheduleStore hands out the schedules that are due.

@@ -2,6 +2,7 @@ package invoke_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -24,15 +25,12 @@ import (
 // BenchmarkCall compares calls with the same ones by gRPC alone, to a skill that
 // is made with the SDK and is called by Invoke, or on a stream.
 func BenchmarkCall(b *testing.B) {
-	program := filepath.Join(b.TempDir(), "skill")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../../deploy/bench/testdata/echo").CombinedOutput(); err != nil {
-		b.Fatalf("build the skill: %v\n%s", err, out)
-	}
+	program := buildEcho(b)
 	for _, inFlight := range []int{1, 64} {
 		for _, way := range []way{unary, stream} {
 			b.Run(fmt.Sprintf("bare %s/%d", way, inFlight), func(b *testing.B) {
 				i := sdkHouse(b, program).instance(false)
-				defer reportCPU(b, i)()
+				defer reportCPU(b, i, 0)()
 				call := bareInvoke(i)
 				if way == stream {
 					call = bareServe(b, i)
@@ -42,12 +40,8 @@ func BenchmarkCall(b *testing.B) {
 			b.Run(fmt.Sprintf("hark %s/%d", way, inFlight), func(b *testing.B) {
 				h := sdkHouse(b, program)
 				i := h.instance(way == unary)
-				defer reportCPU(b, i)()
-				v, err := invoke.New(invoke.Options{Driver: startsOne{i}, Specs: h, Prices: h.prices})
-				if err != nil {
-					b.Fatal(err)
-				}
-				h.run(v)
+				v := h.invoker(i)
+				defer reportCPU(b, i, 0)()
 				spread(b, inFlight, func(string) error {
 					_, _, err := v.Invoke(b.Context(), h.call("Echo", "hello"))
 					return err
@@ -55,6 +49,56 @@ func BenchmarkCall(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkBusyCall makes calls from a process that has something else to do in
+// between, as Hark has: they come one by one rather than all at once, and each
+// may have to wake the skill. The other work is not counted.
+func BenchmarkBusyCall(b *testing.B) {
+	program := buildEcho(b)
+	for _, callers := range []int{2, 50} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			h := sdkHouse(b, program)
+			i := h.instance(false)
+			v := h.invoker(i)
+			before, _ := usedCPU(b, i)
+			spread(b, callers, func(string) error { otherWork(); return nil })
+			after, _ := usedCPU(b, i)
+			defer reportCPU(b, i, after-before)()
+			spread(b, callers, func(string) error {
+				otherWork()
+				_, _, err := v.Invoke(b.Context(), h.call("Echo", "hello"))
+				return err
+			})
+		})
+	}
+}
+
+// otherWork takes some 60 us of a processor.
+func otherWork() {
+	var sum [sha256.Size]byte
+	for range 400 {
+		sum = sha256.Sum256(sum[:])
+	}
+}
+
+func buildEcho(b *testing.B) (program string) {
+	b.Helper()
+	program = filepath.Join(b.TempDir(), "skill")
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../../deploy/bench/testdata/echo").CombinedOutput(); err != nil {
+		b.Fatalf("build the skill: %v\n%s", err, out)
+	}
+	return program
+}
+
+// invoker makes the calls of one instance.
+func (h *house) invoker(i runtime.Instance) *invoke.Invoker {
+	v, err := invoke.New(invoke.Options{Driver: startsOne{i}, Specs: h, Prices: h.prices})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.run(v)
+	return v
 }
 
 // sdkHouse is a house whose skill is made with the SDK.
@@ -70,21 +114,25 @@ func sdkHouse(b *testing.B, program string) *house {
 	return h
 }
 
-// reportCPU reports the processor time of a call, in this process and in the skill.
-func reportCPU(b *testing.B, i runtime.Instance) (report func()) {
+// usedCPU is the processor time of this process and of the skill's.
+func usedCPU(b *testing.B, i runtime.Instance) (here, there time.Duration) {
 	b.Helper()
-	used := func() (here, there time.Duration) {
-		var u syscall.Rusage
-		there, err := i.CPU()
-		if err = errors.Join(err, syscall.Getrusage(syscall.RUSAGE_SELF, &u)); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano()), there
+	var u syscall.Rusage
+	there, err := i.CPU()
+	if err = errors.Join(err, syscall.Getrusage(syscall.RUSAGE_SELF, &u)); err != nil {
+		b.Fatal(err)
 	}
-	here, there := used()
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), there
+}
+
+// reportCPU reports the processor time of a call, in this process and in the
+// skill's, without that of other work.
+func reportCPU(b *testing.B, i runtime.Instance, other time.Duration) (report func()) {
+	b.Helper()
+	here, there := usedCPU(b, i)
 	return func() {
-		h, t := used()
-		b.ReportMetric(float64((h-here).Nanoseconds())/1000/float64(b.N), "caller-us/op")
+		h, t := usedCPU(b, i)
+		b.ReportMetric(float64((h-here-other).Nanoseconds())/1000/float64(b.N), "caller-us/op")
 		b.ReportMetric(float64((t-there).Nanoseconds())/1000/float64(b.N), "skill-us/op")
 	}
 }

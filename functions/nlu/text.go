@@ -1,6 +1,7 @@
 package nlu
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,24 +29,40 @@ func isBlank(r rune) bool { return r == ' ' }
 // isHyphen tells of marks that may be spoken as a blank: "living-room".
 func isHyphen(r rune) bool { return r == '-' || r == '_' }
 
-// foldText makes of a text what is compared: one width, composed, small letters,
-// no marks around words, single blanks between them and none around.
-func foldText(text string) []char {
-	chars := compose(widen(text))
+// folder folds texts in memory of its own, which the next text takes over.
+type folder struct {
+	chars []char
+	bytes []byte
+	at    []int32 // at byte i of bytes stands chars[at[i]]
+}
+
+// foldText folds a text into memory that nobody else has.
+func foldText(text string) []char { return new(folder).fold(text) }
+
+// fold makes of a text what is compared: one width, composed, small letters, no
+// marks around words, single blanks between them and none around.
+func (f *folder) fold(text string) []char {
+	f.widen(text)
+	chars := f.compose()
 	for i := range chars {
-		c := &chars[i]
-		if unicode.IsSpace(c.r) || unicode.IsControl(c.r) {
+		if c := &chars[i]; !isPlainRune(c.r) && (unicode.IsSpace(c.r) || unicode.IsControl(c.r)) {
 			c.r = ' '
 		}
 	}
 	return foldCase(squeeze(stripMarks(chars)))
 }
 
+// isPlainRune tells of most characters of most texts that they are no mark and no
+// blank, and have one form only.
+func isPlainRune(r rune) bool { return 'a' <= r && r <= 'z' || 0x4e00 <= r && r <= 0x9fff }
+
 // foldWord folds a piece of a template in the same way. Marks stay: whether they
 // stand at an edge is seen only when the piece is compared.
 func foldWord(s string) []rune {
 	var out []rune
-	for _, c := range foldCase(compose(widen(s))) {
+	var f folder
+	f.widen(s)
+	for _, c := range foldCase(f.compose()) {
 		out = append(out, c.r)
 	}
 	return out
@@ -53,13 +70,13 @@ func foldWord(s string) []rune {
 
 // widen brings full-width and half-width forms to their usual ones and makes a
 // blank of a mark that ends a phrase, except between digits.
-func widen(text string) []char {
-	chars := make([]char, 0, len(text))
+func (f *folder) widen(text string) {
+	f.chars = slices.Grow(f.chars[:0], len(text))
 	var prev rune
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		c := char{r: r, start: int32(i), end: int32(i + size)} //nolint:gosec // texts are far shorter than 2 GiB
-		if r >= utf8.RuneSelf {
+		if r >= utf8.RuneSelf && !isPlainRune(r) {
 			if isInvisible(r) {
 				i += size
 				continue
@@ -71,11 +88,10 @@ func widen(text string) []char {
 				c.r = folded
 			}
 		}
-		chars = append(chars, c)
+		f.chars = append(f.chars, c)
 		prev = r
 		i += size
 	}
-	return chars
 }
 
 // isBreak tells of a mark that ends a phrase: not of one between digits, ８：３０.
@@ -87,27 +103,28 @@ func isBreak(r, prev, next rune) bool {
 func isInvisible(r rune) bool { return r == 0xad || r == 0x200b || r == 0xfeff }
 
 // compose brings characters to NFC, keeping where each came from.
-func compose(chars []char) []char {
-	var b strings.Builder
-	at := make([]int32, 0, len(chars)) // at byte i of b stands chars[at[i]]
-	plain := true
+func (f *folder) compose() []char {
+	chars := f.chars
+	if !slices.ContainsFunc(chars, func(c char) bool { return c.r >= utf8.RuneSelf && !isPlainRune(c.r) }) {
+		return chars
+	}
+	f.bytes, f.at = f.bytes[:0], f.at[:0]
 	for i, c := range chars {
-		plain = plain && c.r < utf8.RuneSelf
-		n, _ := b.WriteRune(c.r)
-		for range n {
-			at = append(at, int32(i))
+		f.bytes = utf8.AppendRune(f.bytes, c.r)
+		for len(f.at) < len(f.bytes) {
+			f.at = append(f.at, int32(i)) //nolint:gosec // texts are far shorter than 2 GiB
 		}
 	}
-	if plain || norm.NFC.IsNormalString(b.String()) {
+	if norm.NFC.IsNormal(f.bytes) {
 		return chars
 	}
 	var out []char
 	var iter norm.Iter
-	iter.InitString(norm.NFC, b.String())
+	iter.Init(norm.NFC, f.bytes)
 	for !iter.Done() {
-		from := chars[at[iter.Pos()]]
+		from := chars[f.at[iter.Pos()]]
 		segment := string(iter.Next())
-		to := chars[at[iter.Pos()-1]]
+		to := chars[f.at[iter.Pos()-1]]
 		for _, r := range segment {
 			out = append(out, char{r: r, start: from.start, end: to.end})
 		}
@@ -141,7 +158,7 @@ func stripMarks(chars []char) []char {
 	return out
 }
 
-func isMark(r rune) bool { return strings.ContainsRune(edgeMarks, r) }
+func isMark(r rune) bool { return !isPlainRune(r) && strings.ContainsRune(edgeMarks, r) }
 
 // squeeze leaves single blanks between words.
 func squeeze(chars []char) []char {
@@ -189,6 +206,8 @@ func foldRune(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
 		}
+		return r
+	case isPlainRune(r):
 		return r
 	case r == '’' || r == '‘' || r == 'ʼ':
 		return '\''

@@ -48,6 +48,9 @@ func (c *watchedConn) Close() error {
 	return err
 }
 
+// window is how many bytes of answers may wait to be read.
+const window = 1 << 20
+
 var errConnectionLost = errors.New("the connection to the skill is gone")
 
 // dial makes a gRPC client of a connection that exists. There is no second one:
@@ -69,6 +72,10 @@ func dial(conn net.Conn, startTimeout time.Duration, lost func()) (*grpc.ClientC
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
+		// Fixed, because to adjust it gRPC measures the connection with a ping for
+		// nearly every message, which on one machine costs more than the message.
+		grpc.WithStaticStreamWindowSize(window),
+		grpc.WithStaticConnWindowSize(window),
 		grpc.WithIdleTimeout(0), // an idle connection could not be had again
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * startTimeout}),
 	)

@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -136,4 +138,54 @@ func BenchmarkFindTurn(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkRoad is what the road of an utterance asks of the store: 50 devices
+// that each wait for their answer.
+func BenchmarkRoad(b *testing.B) {
+	for _, stateful := range []bool{false, true} {
+		b.Run(fmt.Sprintf("stateful=%t", stateful), func(b *testing.B) {
+			s := openAt(b, b.TempDir())
+			var n atomic.Int64
+			cpu := cpuTime(b)
+			b.ReportAllocs()
+			b.ResetTimer()
+			spread(b, 50, b.N, func() error { return alongRoad(b.Context(), s, n.Add(1), stateful) })
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "turns/s")
+			b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-us/turn")
+		})
+	}
+}
+
+func alongRoad(ctx context.Context, s *Store, n int64, stateful bool) error {
+	turn := aTurn(n)
+	if _, err := s.FindTurn(ctx, turn.ID, turn.ID+"x"); !errors.Is(err, assistant.ErrNotFound) {
+		return fmt.Errorf("a turn that never was: %w", err)
+	}
+	device := strconv.FormatInt(n%50, 10)
+	c := &assistant.Commit{Turn: turn, Messages: []assistant.Message{{
+		ID: assistant.EffectID(turn.ID, 0), Home: "home", Device: device, Kind: assistant.MessageReply,
+		Created: turn.Received, Expires: turn.Received.Add(time.Minute), Reply: turn.Reply,
+	}}}
+	if stateful {
+		key := assistant.StateKey{Home: device, Skill: "tally", Scope: "home"}
+		st, err := s.State(ctx, key)
+		if err != nil {
+			return err
+		}
+		c.State = &assistant.StateChange{Key: key, Base: st.Revision, Value: json.RawMessage(`{"count":` + strconv.FormatInt(n, 10) + `}`)}
+	}
+	if err := s.Commit(ctx, c); err != nil && !errors.Is(err, assistant.ErrConflict) {
+		return err
+	}
+	return s.Settle(ctx, c.Messages[0].ID)
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

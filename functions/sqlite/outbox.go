@@ -2,21 +2,55 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/hark-voice/hark/broker/topic"
 	"github.com/hark-voice/hark/functions/assistant"
 )
 
-func (b *batch) owe(m *assistant.Message) {
-	b.add(`INSERT INTO outbox (id, home, device, expires, doc) VALUES (?, ?, ?, ?, ?)`,
-		m.ID, m.Home, m.Device, millis(m.Expires), b.document(m))
-	// What a device leaves lying is bounded: the oldest make room.
-	b.add(`DELETE FROM outbox WHERE home = ?1 AND device = ?2 AND seq <=
-		(SELECT seq FROM outbox WHERE home = ?1 AND device = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3)`,
-		m.Home, m.Device, assistant.MaxOwed)
+// owed is a message on its way into the outbox.
+type owed struct {
+	id, home, device string
+	expires          any
+	doc              string
+}
+
+func (b *batch) owe(m *assistant.Message) owed {
+	return owed{id: m.ID, home: m.Home, device: m.Device, expires: millis(m.Expires), doc: b.document(m)}
+}
+
+// outbox is what the writer knows of the table of that name.
+type outbox struct {
+	seq int64 // of the last message
+	// room is how many messages a device may at least still get before it has to be
+	// looked how many lie there.
+	room map[topic.Device]int
+}
+
+// add owes a message. What a device leaves lying is bounded: the oldest make room.
+func (o *outbox) add(ctx context.Context, t *tx, m *owed) error {
+	o.seq++
+	if _, err := t.exec(ctx, `INSERT INTO outbox (id, home, device, seq, expires, doc) VALUES (?, ?, ?, ?, ?, ?)`,
+		m.id, m.home, m.device, o.seq, m.expires, m.doc); err != nil {
+		return err
+	}
+	d := topic.Device{Home: m.home, ID: m.device}
+	if o.room[d]--; o.room[d] >= 0 {
+		return nil
+	}
+	var lying int
+	if err := t.row(ctx, `SELECT COUNT(*) FROM outbox WHERE home = ? AND device = ?`, []any{m.home, m.device}, &lying); err != nil {
+		return err
+	}
+	o.room[d] = max(assistant.MaxOwed-lying, 0)
+	if lying <= assistant.MaxOwed {
+		return nil
+	}
+	_, err := t.exec(ctx, `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE home = ? AND device = ? ORDER BY seq LIMIT ?)`,
+		m.home, m.device, lying-assistant.MaxOwed)
+	return err
 }
 
 // Owed returns what is owed to a device, oldest first, at most limit.
@@ -64,22 +98,26 @@ func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]assist
 	if limit < 1 {
 		return nil, nil
 	}
+	// Nearly all of the outbox is young, so it is looked through without an index,
+	// and not by the writer.
+	old, err := documents[assistant.Message](ctx, s.reports,
+		`SELECT doc FROM outbox WHERE expires <= ? ORDER BY expires, seq LIMIT ?`, now.UnixMilli(), limit)
+	if err != nil || len(old) == 0 {
+		return nil, failed("look what has expired", err)
+	}
 	var expired []assistant.Message
-	err := s.writer.do(ctx, write{what: "remove expired messages", apply: func(ctx context.Context, t *tx) error {
+	err = s.writer.do(ctx, write{what: "remove expired messages", apply: func(ctx context.Context, t *tx) error {
 		expired = nil
-		var ids []string
-		err := t.each(ctx, `SELECT doc FROM outbox WHERE expires <= ? ORDER BY expires, seq LIMIT ?`,
-			[]any{now.UnixMilli(), limit},
-			func(rows *sql.Rows) error {
-				m, err := scanDocument[assistant.Message](rows)
-				expired = append(expired, m)
-				ids = append(ids, m.ID)
+		for _, m := range old {
+			n, err := t.exec(ctx, `DELETE FROM outbox WHERE id = ?`, m.ID)
+			if err != nil {
 				return err
-			})
-		if err != nil {
-			return err
+			}
+			if n > 0 { // the device has not fetched it meanwhile
+				expired = append(expired, m)
+			}
 		}
-		return settle(ctx, t, ids)
+		return nil
 	}})
 	if err != nil {
 		return nil, err

@@ -27,18 +27,14 @@ func schema() []migration { return []migration{schema1} }
 // their names say.
 const schema1 migration = `
 CREATE TABLE turns (
-	seq      INTEGER PRIMARY KEY,
-	id       TEXT NOT NULL UNIQUE,
-	received INTEGER NOT NULL,
-	doc      TEXT NOT NULL
+	key INTEGER PRIMARY KEY, -- when it was received, and a number, see turnKey
+	id  TEXT NOT NULL UNIQUE,
+	doc TEXT NOT NULL
 );
-CREATE INDEX turns_received ON turns (received);
 
 CREATE TABLE invocations (
-	received   INTEGER NOT NULL, -- of the turn: usage is asked for by time
-	turn       TEXT NOT NULL,
-	n          INTEGER NOT NULL, -- place in the turn: a call that is repeated keeps its id
-	id         TEXT NOT NULL,
+	turn       INTEGER NOT NULL, -- the turn's key: usage is asked for by time
+	n          INTEGER NOT NULL, -- place in the turn
 	home       TEXT NOT NULL,
 	skill      TEXT NOT NULL,
 	version    TEXT NOT NULL,
@@ -48,7 +44,7 @@ CREATE TABLE invocations (
 	cpu_ns     INTEGER NOT NULL,
 	memory_mib INTEGER NOT NULL,
 	micro_cu   INTEGER NOT NULL,
-	PRIMARY KEY (received, turn, n)
+	PRIMARY KEY (turn, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE states (
@@ -72,16 +68,16 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_ready ON schedules (ready);
 
+-- What is owed lives for milliseconds, mostly: the fewer indexes, the better.
 CREATE TABLE outbox (
-	seq     INTEGER PRIMARY KEY, -- the order in which messages are owed
-	id      TEXT NOT NULL UNIQUE,
+	id      TEXT PRIMARY KEY NOT NULL,
 	home    TEXT NOT NULL,
 	device  TEXT NOT NULL,
+	seq     INTEGER NOT NULL, -- the order in which messages are owed
 	expires INTEGER,
 	doc     TEXT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE INDEX outbox_device ON outbox (home, device, seq);
-CREATE INDEX outbox_expires ON outbox (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE homes (
 	id  TEXT PRIMARY KEY NOT NULL,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hark-voice/hark/broker/topic"
@@ -48,6 +49,15 @@ type Store struct {
 	reports     *reader // what operators ask for, however long it takes
 	maxArtifact int64
 	lastUpload  atomic.Int64
+
+	known  *knownTurns
+	states *recentStates
+	// Of the writer's goroutine alone.
+	lastTurn int64 // number in the key of a turn
+	outbox   outbox
+
+	loading sync.WaitGroup
+	endLoad context.CancelFunc
 }
 
 var (
@@ -80,6 +90,9 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	if err != nil {
 		return nil, err
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := &Store{maxArtifact: o.MaxArtifact}
 	if s.maxArtifact == 0 {
 		s.maxArtifact = DefaultMaxArtifact
@@ -98,11 +111,15 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	}
 	db, err := openDB(path, 1,
 		"busy_timeout(250)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
-		"journal_size_limit(16777216)")
+		"journal_size_limit(16777216)", "wal_autocheckpoint(0)")
 	if err != nil {
 		return nil, err
 	}
-	s.writer = newWriter(db, path, o)
+	log, err := openLog(path, o.Logger)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.writer = newWriter(db, log, o)
 	if err := migrate(ctx, db, path, version, steps); err != nil {
 		return nil, err
 	}
@@ -112,7 +129,33 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	if s.reports, err = openReader(path, 2); err != nil {
 		return nil, err
 	}
+	if err := s.remember(ctx); err != nil {
+		return nil, err
+	}
 	return s, s.clearUploads(ctx)
+}
+
+// remember prepares what the store knows without a read.
+func (s *Store) remember(ctx context.Context) error {
+	var turns int
+	if err := s.reports.row(ctx, `SELECT COUNT(*), COALESCE(MAX(key), 0), (SELECT COALESCE(MAX(seq), 0) FROM outbox) FROM turns`,
+		nil, &turns, &s.lastTurn, &s.outbox.seq); err != nil {
+		return err
+	}
+	s.outbox.room = make(map[topic.Device]int)
+	s.states = newRecentStates()
+	s.known = newKnownTurns(turns)
+	if turns == 0 {
+		s.known.whole.Store(true)
+		return nil
+	}
+	ctx, s.endLoad = context.WithCancel(context.WithoutCancel(ctx))
+	s.loading.Go(func() {
+		if err := s.known.load(ctx, s.reports); err != nil && ctx.Err() == nil {
+			s.writer.logger.Warn("the ids of earlier turns cannot be read; each message costs a read more", "error", err)
+		}
+	})
+	return nil
 }
 
 // Ping makes a durable write, so that it fails when a commit would. It is small
@@ -134,6 +177,10 @@ func (s *Store) Ping(ctx context.Context) error {
 // and lets go of the file. It may be called more than once.
 func (s *Store) Close() error {
 	var errs []error
+	if s.endLoad != nil {
+		s.endLoad()
+		s.loading.Wait()
+	}
 	if s.reads != nil {
 		errs = append(errs, s.reads.close())
 	}

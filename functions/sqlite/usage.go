@@ -27,16 +27,16 @@ func (s *Store) Usage(ctx context.Context, q assistant.UsageQuery) ([]assistant.
 	if err := s.writer.flush(ctx); err != nil {
 		return nil, fmt.Errorf("sum usage: %w", err)
 	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	from, to := int64(0), int64(math.MaxInt64)
 	if !q.From.IsZero() {
-		from = q.From.UnixMilli()
+		from = turnKey(q.From, 0)
 	}
 	if !q.To.IsZero() {
-		to = q.To.UnixMilli()
+		to = turnKey(q.To, 0)
 	}
 	query := `SELECT ` + skill + ` AS s, ` + version + ` AS v, ` + home + ` AS h, COUNT(*), SUM(outcome <> ?1), SUM(cold),
 		SUM(wall_ms), SUM(cpu_ns), SUM(memory_mib * wall_ms), SUM(micro_cu)
-		FROM invocations WHERE received >= ?2 AND received < ?3 GROUP BY s, v, h ORDER BY s, v, h`
+		FROM invocations WHERE turn >= ?2 AND turn < ?3 GROUP BY s, v, h ORDER BY s, v, h`
 	var usage []assistant.UsageRow
 	err := s.reports.each(ctx, query, []any{string(assistant.OutcomeOK), from, to}, func(rows *sql.Rows) error {
 		var r assistant.UsageRow

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +25,8 @@ type write struct {
 	// (see isRefusal) before it writes anything. The context is the writer's: the
 	// transaction belongs to many, so that none of them may end it.
 	apply func(ctx context.Context, t *tx) error
+	// committed, if not nil, is called once it is durable, before anybody hears of it.
+	committed func()
 }
 
 // queued is a write that waits, with the place for its outcome.
@@ -35,12 +36,12 @@ type queued struct {
 	refusal   error
 	done      chan error  // nil: nobody waits
 	abandoned atomic.Bool // who waited has left: it need not be done
+	skipped   bool        // and was not
 }
 
 // writer commits writes in groups, in the order of their arrival.
 type writer struct {
 	db     *sql.DB
-	wal    string // the path of the write-ahead log
 	logger *slog.Logger
 	room   *semaphore.Weighted // what may wait, in bytes
 	limit  int64
@@ -53,15 +54,12 @@ type writer struct {
 
 	failing atomic.Bool // the last transaction did
 
-	tx      *tx // of the goroutine that runs; nil: to be opened
-	commits int
+	tx  *tx // of the goroutine that runs; nil: to be opened
+	log *walLog
 }
 
-func newWriter(db *sql.DB, path string, o Options) *writer {
-	w := &writer{db: db, wal: path + "-wal", logger: o.Logger, limit: o.MaxQueued}
-	if w.logger == nil {
-		w.logger = slog.New(slog.DiscardHandler)
-	}
+func newWriter(db *sql.DB, log *walLog, o Options) *writer {
+	w := &writer{db: db, log: log, logger: o.Logger, limit: o.MaxQueued}
 	if w.limit == 0 {
 		w.limit = DefaultMaxQueued
 	}
@@ -130,7 +128,7 @@ func (w *writer) run() {
 			return
 		}
 		w.commit(ctx, group)
-		w.boundLog(ctx)
+		w.boundLog(ctx, group)
 	}
 }
 
@@ -188,6 +186,10 @@ func (w *writer) note(err error) {
 func (w *writer) finish(q *queued, err error) {
 	w.room.Release(q.weight)
 	switch {
+	case err == nil && q.refusal == nil:
+		if q.committed != nil && !q.skipped {
+			q.committed()
+		}
 	case err == nil:
 		err = q.refusal
 	case breaksRule(err):
@@ -212,7 +214,7 @@ func (w *writer) transact(ctx context.Context, group []*queued) error {
 		return err
 	}
 	for _, q := range group {
-		if q.abandoned.Load() {
+		if q.skipped = q.abandoned.Load(); q.skipped {
 			continue
 		}
 		q.refusal = nil
@@ -263,24 +265,12 @@ func (w *writer) discard() {
 	w.tx = nil
 }
 
-// boundLog keeps the write-ahead log from growing without end. SQLite starts it
-// anew by itself, but only at a moment when nobody reads from it; if there was
-// none for long, such a moment is made.
-func (w *writer) boundLog(ctx context.Context) {
-	const (
-		every = 64 // groups
-		bound = 16 << 20
-	)
-	w.commits++
-	if w.commits%every != 0 || w.tx == nil {
+// boundLog folds the write-ahead log into the store at times.
+func (w *writer) boundLog(ctx context.Context, group []*queued) {
+	if w.tx == nil || !w.log.grown(group) {
 		return
 	}
-	if info, err := os.Stat(w.wal); err != nil || info.Size() < bound {
-		return
-	}
-	// A reader that does not end within the busy timeout puts it off.
-	var busy, pages, moved int
-	if err := w.tx.row(ctx, "PRAGMA wal_checkpoint(RESTART)", nil, &busy, &pages, &moved); err != nil {
+	if err := w.log.restart(ctx, w.tx); err != nil {
 		w.logger.Warn("the write-ahead log cannot be folded into the store", "error", err)
 	}
 }
@@ -298,7 +288,7 @@ func (w *writer) close() error {
 		_ = w.tx.conn.Close() // back to the pool, which is closed next
 		w.tx = nil
 	}
-	return w.db.Close()
+	return errors.Join(w.log.close(), w.db.Close())
 }
 
 // isRefusal tells whether a write was turned down by the store's contract, or

@@ -307,7 +307,7 @@ func overlap(ctx context.Context, s *Store, stop <-chan struct{}) error {
 	length := time.NewTicker(10 * time.Millisecond)
 	defer length.Stop()
 	for {
-		next, err := s.reads.db.QueryContext(ctx, "SELECT seq FROM turns UNION ALL SELECT 1 UNION ALL SELECT 2")
+		next, err := s.reads.db.QueryContext(ctx, "SELECT key FROM turns UNION ALL SELECT 1 UNION ALL SELECT 2")
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,268 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hark-voice/hark/functions/assistant"
+)
+
+// Commit makes a turn and all its effects durable, in one transaction that it
+// may share with others. Schedules are cancelled before others are set.
+func (s *Store) Commit(ctx context.Context, c *assistant.Commit) error {
+	what := "commit turn " + c.Turn.ID
+	k := commit{store: s, turn: c.Turn.ID, received: turnKey(c.Turn.Received, 0), delivered: c.Delivered}
+	k.doc = k.document(c.Turn)
+	k.invocations = invocationRows(c.Turn)
+	k.guard(c)
+	k.effects(c)
+	if k.err != nil {
+		return fmt.Errorf("%s: %w", what, k.err)
+	}
+	return s.writer.do(ctx, write{what: what, size: k.size, apply: k.apply, committed: k.committed})
+}
+
+// commit is all that a commit writes, encoded by the caller so that the writer
+// has only to run it. It is a copy: the caller may be gone when it is applied.
+type commit struct {
+	batch // effects that need no check
+
+	store       *Store
+	turn        string
+	received    int64 // the key of the turn, without its number
+	doc         string
+	invocations [][]any
+	state       *assistant.StateChange
+	owed        []owed
+	delivered   func(id string) bool
+
+	// What must hold before anything is written.
+	fired *assistant.ScheduleKey
+	due   int64
+	sets  []assistant.ScheduleKey
+	gone  []assistant.ScheduleKey // fired or cancelled
+}
+
+// invocationRows are the arguments behind the key of the turn.
+func invocationRows(t *assistant.Turn) [][]any {
+	rows := make([][]any, 0, len(t.Invocations))
+	for n, in := range t.Invocations {
+		rows = append(rows, []any{int64(0), n, t.Home, in.Skill, in.Version, string(in.Outcome), in.Cold,
+			wholeMillis(in.Wall), in.CPU.Nanoseconds(), in.MemoryMiB, in.MicroCU})
+	}
+	return rows
+}
+
+func (k *commit) guard(c *assistant.Commit) {
+	if c.Fired != nil {
+		key := c.Fired.ScheduleKey
+		k.fired, k.due = &key, c.Fired.Due.UnixMilli()
+	}
+	for _, sc := range c.Set {
+		k.sets = append(k.sets, sc.ScheduleKey)
+	}
+	k.gone = slices.Clone(c.Cancel)
+	if k.fired != nil {
+		k.gone = append(k.gone, *k.fired)
+	}
+}
+
+func (k *commit) effects(c *assistant.Commit) {
+	if c.Fired != nil {
+		k.removeSchedule(c.Fired.ScheduleKey)
+	}
+	if c.State != nil {
+		change := *c.State
+		change.Value = slices.Clone(change.Value)
+		k.state = &change
+		k.size += len(change.Value)
+	}
+	for _, key := range c.Cancel {
+		k.removeSchedule(key)
+	}
+	for i := range c.Set {
+		k.setSchedule(&c.Set[i])
+	}
+	for i := range c.Messages {
+		k.owed = append(k.owed, k.owe(&c.Messages[i]))
+	}
+}
+
+// apply writes the commit within a transaction.
+func (k *commit) apply(ctx context.Context, t *tx) error {
+	if k.fired != nil || len(k.sets) > 0 {
+		if err := k.refusal(ctx, t); err != nil {
+			return err
+		}
+	}
+	key, err := k.insertTurn(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := k.changeState(ctx, t); err != nil {
+		if errors.Is(err, assistant.ErrConflict) {
+			if _, err := t.exec(ctx, `DELETE FROM turns WHERE key = ?`, key); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	for _, row := range k.invocations {
+		row[0] = key
+		if _, err := t.exec(ctx, `INSERT INTO invocations (turn, n, home, skill, version, outcome, cold,
+			wall_ms, cpu_ns, memory_mib, micro_cu) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...); err != nil {
+			return err
+		}
+	}
+	if err := k.run(ctx, t); err != nil {
+		return err
+	}
+	for i := range k.owed {
+		if k.delivered != nil && k.delivered(k.owed[i].id) {
+			continue
+		}
+		if err := k.store.outbox.add(ctx, t, &k.owed[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertTurn returns the key that the turn got, or ErrDuplicate.
+func (k *commit) insertTurn(ctx context.Context, t *tx) (key int64, err error) {
+	k.store.known.add(k.turn)
+	for range turnNumbers {
+		k.store.lastTurn++ // only the writer's goroutine is here
+		key = k.received + k.store.lastTurn%turnNumbers
+		n, err := t.exec(ctx, `INSERT INTO turns (key, id, doc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, key, k.turn, k.doc)
+		if err != nil || n == 1 {
+			return key, err
+		}
+		if err := k.duplicate(ctx, t); err != nil {
+			return 0, err
+		}
+	}
+	return 0, fmt.Errorf("%d turns of one millisecond", turnNumbers)
+}
+
+func (k *commit) duplicate(ctx context.Context, t *tx) error {
+	var found int64
+	switch err := t.row(ctx, `SELECT 1 FROM turns WHERE id = ?`, []any{k.turn}, &found); {
+	case err == nil:
+		return assistant.ErrDuplicate
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	return nil
+}
+
+// changeState returns ErrConflict, with nothing changed, where the state is not
+// what the turn began with.
+func (k *commit) changeState(ctx context.Context, t *tx) error {
+	c := k.state
+	if c == nil {
+		return nil
+	}
+	var value any
+	if c.Value != nil {
+		value = string(c.Value)
+	}
+	statement := `UPDATE states SET revision = ?1 + 1, value = ?2 WHERE home = ?3 AND skill = ?4 AND scope = ?5 AND revision = ?1`
+	if c.Base == 0 {
+		statement = `INSERT INTO states (revision, value, home, skill, scope) VALUES (?1 + 1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`
+	}
+	n, err := t.exec(ctx, statement, c.Base, value, c.Key.Home, c.Key.Skill, c.Key.Scope)
+	if err == nil && n == 0 {
+		k.store.states.forget(c.Key)
+		return assistant.ErrConflict
+	}
+	return err
+}
+
+// committed is called when the commit is durable.
+func (k *commit) committed() {
+	if c := k.state; c != nil {
+		k.store.states.put(c.Key, assistant.State{Revision: c.Base + 1, Value: c.Value})
+	}
+}
+
+// refusal is why nothing may be written.
+func (k *commit) refusal(ctx context.Context, t *tx) error {
+	if err := k.duplicate(ctx, t); err != nil {
+		return err
+	}
+	if k.fired != nil {
+		var due int64
+		err := t.row(ctx, `SELECT due FROM schedules WHERE home = ? AND skill = ? AND id = ?`,
+			[]any{k.fired.Home, k.fired.Skill, k.fired.ID}, &due)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && due != k.due {
+			return assistant.ErrGone
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return k.room(ctx, t)
+}
+
+// room refuses schedules beyond what a skill may have in a home, once those are
+// gone that the commit takes away or sets anew.
+func (k *commit) room(ctx context.Context, t *tx) error {
+	if len(k.sets) == 0 {
+		return nil
+	}
+	home, skill := k.sets[0].Home, k.sets[0].Skill // a turn sets those of its own skill
+	touched := make([]string, 0, len(k.sets)+len(k.gone))
+	for _, key := range slices.Concat(k.sets, k.gone) {
+		touched = append(touched, key.ID)
+	}
+	var others int
+	if err := t.row(ctx, `SELECT COUNT(*) FROM schedules WHERE home = ? AND skill = ? AND id NOT IN (SELECT value FROM json_each(?))`,
+		[]any{home, skill, array(touched)}, &others); err != nil {
+		return err
+	}
+	if others+len(k.sets) > assistant.MaxSchedules {
+		return assistant.ErrTooMany
+	}
+	return nil
+}
+
+// batch is statements with their arguments.
+type batch struct {
+	statements []statement
+	size       int
+	err        error // the first that could not be encoded
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+func (b *batch) add(query string, args ...any) {
+	b.statements = append(b.statements, statement{query, args})
+	b.size += 16 * len(args)
+}
+
+// document encodes a value of the domain.
+func (b *batch) document(v any) string {
+	doc, err := json.Marshal(v)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	b.size += len(doc)
+	return string(doc)
+}
+
+func (b *batch) run(ctx context.Context, t *tx) error {
+	for _, st := range b.statements {
+		if _, err := t.exec(ctx, st.query, st.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
