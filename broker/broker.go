@@ -281,6 +281,10 @@ func (b *Broker) unacked() int {
 // for once more goes out by DeliverTransient.
 func (b *Broker) Deliver(m topic.Outbound, durable bool) { b.sender.Deliver(m, durable) }
 
+// Acknowledged tells whether a device has acknowledged a message lately, also one
+// that was sent early. Of one that it has not, nothing can be told.
+func (b *Broker) Acknowledged(messageID string) bool { return b.sender.Acknowledged(messageID) }
+
 // DeliverTransient sends a message that is never stored, such as the answer to a
 // message that could not be decoded, to the connections that are subscribed now.
 func (b *Broker) DeliverTransient(m topic.Outbound) { b.sender.DeliverTransient(m) }

@@ -145,6 +145,10 @@ func (s *Sender) Deliver(m topic.Outbound, durable bool) {
 	s.deliver(m, k)
 }
 
+// Acknowledged tells whether a message is among those that devices acknowledged
+// last.
+func (s *Sender) Acknowledged(id string) bool { return s.acked.has(id) }
+
 // DeliverTransient sends a message that is never stored to the connections that
 // are subscribed now; where there is none, it is gone.
 func (s *Sender) DeliverTransient(m topic.Outbound) { s.deliver(m, transient) }

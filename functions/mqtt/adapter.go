@@ -9,6 +9,7 @@ import (
 	"github.com/hark-voice/hark/broker/topic"
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/dialogue"
+	"github.com/hark-voice/hark/functions/router"
 )
 
 // Road takes utterances. It returns once the turn is durable; with an error the
@@ -21,6 +22,8 @@ type Road interface {
 type Door interface {
 	// Deliver sends what is owed; see broker.Deliver.
 	Deliver(m topic.Outbound, durable bool)
+	// Acknowledged tells whether a device has lately acknowledged a message.
+	Acknowledged(messageID string) bool
 	// DeliverTransient sends once, to whoever is subscribed now.
 	DeliverTransient(m topic.Outbound)
 }
@@ -150,9 +153,35 @@ func (a *Adapter) refuse(ctx context.Context, u *assistant.Utterance, e *assista
 }
 
 // Deliver implements the road's postman.
-func (a *Adapter) Deliver(m assistant.Message, durable bool) {
+func (a *Adapter) Deliver(m assistant.Message) {
 	if out, ok := a.encode(m); ok {
-		a.door.Deliver(out, durable)
+		a.door.Deliver(out, true)
+	}
+}
+
+// DeliverEarly implements the road's postman.
+func (a *Adapter) DeliverEarly(m assistant.Message) router.Early {
+	out, ok := a.encode(m)
+	if ok {
+		a.door.Deliver(out, false)
+	}
+	return &early{a.door, out, ok}
+}
+
+// early is a message that was sent before it is owed.
+type early struct {
+	door Door
+	out  topic.Outbound
+	sent bool
+}
+
+// Delivered implements router.Early.
+func (e *early) Delivered() bool { return e.sent && e.door.Acknowledged(e.out.ID) }
+
+// Owed implements router.Early.
+func (e *early) Owed() {
+	if e.sent {
+		e.door.Deliver(e.out, true)
 	}
 }
 

@@ -39,12 +39,20 @@ type door struct {
 	owed      []topic.Outbound
 	durable   []bool
 	transient []topic.Outbound
+
+	acknowledged string // the id of a message
 }
 
 func (d *door) Deliver(m topic.Outbound, durable bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.owed, d.durable = append(d.owed, m), append(d.durable, durable)
+}
+
+func (d *door) Acknowledged(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return id == d.acknowledged
 }
 
 func (d *door) DeliverTransient(m topic.Outbound) {
@@ -325,10 +333,17 @@ func TestWhatIsOwedIsReadAndSettled(t *testing.T) {
 func TestMessagesGoToTheDoor(t *testing.T) {
 	a, d, _ := adapt(t, nil)
 	m := assistant.Message{ID: "t1.0", Home: "flat", Device: "kitchen", Kind: assistant.MessageSay, Say: &assistant.Say{Speech: "ring"}, Expires: now()}
-	a.Deliver(m, false)
-	a.Deliver(m, true)
+	early := a.DeliverEarly(m)
+	if early.Delivered() {
+		t.Error("delivered before it was acknowledged")
+	}
+	if d.acknowledged = m.ID; !early.Delivered() {
+		t.Error("not delivered though acknowledged")
+	}
+	early.Owed()
 	a.Send(m)
-	a.Deliver(assistant.Message{ID: "t1.1"}, true) // empty: dropped
+	a.Deliver(assistant.Message{ID: "t1.1"}) // empty: dropped
+	a.DeliverEarly(assistant.Message{ID: "t1.1"}).Owed()
 	a.Send(assistant.Message{ID: "t1.1"})
 	if len(d.owed) != 2 || d.durable[0] || !d.durable[1] || len(d.transient) != 1 || d.transient[0].Topic != "hark/flat/kitchen/say" {
 		t.Errorf("owed %+v, durable %v, sent %+v", d.owed, d.durable, d.transient)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 )
 
 // Bounds on what a grammar may be, so that a small file cannot become a huge one.
@@ -21,6 +22,7 @@ type Grammar struct {
 	sources   []*compiledSource
 	templates []template
 	dialects  []*dialect
+	matchers  sync.Pool // of *matcher
 }
 
 type compiledSource struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/hark-voice/hark/functions/assistant"
 )
@@ -80,25 +81,25 @@ func (a Rank) compareMerit(b Rank) int {
 
 // Match finds all readings of a text. Equal input gives equal output.
 func (g *Grammar) Match(text string, ctx Context) Result {
-	chars, ok := foldBounded(text)
-	if !ok {
+	if utf8.RuneCountInString(text) > MaxTextLength {
 		return Result{Truncated: true}
 	}
+	m := g.matcher(&ctx)
+	defer g.release(m)
+	chars := m.fold.fold(text)
 	if len(chars) == 0 {
 		return Result{}
 	}
-	m := &matcher{g: g, ctx: &ctx, interned: make(map[captured]int32)}
 	var res Result
-	texts := make([]*views, len(g.dialects))
-	asked := g.asked(&ctx)
-	steps := sourceSteps(len(asked))
-	for _, s := range asked {
-		if texts[s.dialect] == nil {
-			texts[s.dialect] = newViews(g.dialects[s.dialect], text, slices.Clone(chars))
+	steps := sourceSteps(g.asked(&ctx))
+	for _, s := range g.sources {
+		if !s.asked(&ctx) {
+			continue
 		}
+		texts := m.texts(s.dialect, text, chars)
 		m.begin(steps)
 		for i := s.from; i < s.to; i++ {
-			for _, found := range m.template(&g.templates[i], texts[s.dialect]) {
+			for _, found := range m.template(&g.templates[i], texts) {
 				found.Rank.Order = len(res.Matches)
 				res.Matches = append(res.Matches, found)
 			}
@@ -115,76 +116,57 @@ func (g *Grammar) Match(text string, ctx Context) Result {
 	return res
 }
 
-// begin makes ready for the next source, of which nothing is found yet.
-func (m *matcher) begin(steps int) {
-	m.steps, m.cuts = steps, 0
-	m.captures = m.captures[:0]
-	clear(m.interned)
-}
-
-// foldBounded folds a text unless it is too long.
-func foldBounded(text string) ([]char, bool) {
-	n := 0
-	for range text {
-		if n++; n > MaxTextLength {
-			return nil, false
-		}
-	}
-	return foldText(text), true
-}
-
-// asked lists the sources that take part: those of the version that the home runs.
-func (g *Grammar) asked(ctx *Context) []*compiledSource {
+// asked counts the sources that take part.
+func (g *Grammar) asked(ctx *Context) int {
 	if ctx.Version == nil {
-		return g.sources
+		return len(g.sources)
 	}
-	var asked []*compiledSource
+	n := 0
 	for _, s := range g.sources {
-		if ctx.Version(s.skill) == s.version {
-			asked = append(asked, s)
+		if s.asked(ctx) {
+			n++
 		}
 	}
-	return asked
+	return n
+}
+
+// asked tells whether a source is of the version that the home runs.
+func (s *compiledSource) asked(ctx *Context) bool {
+	return ctx.Version == nil || ctx.Version(s.skill) == s.version
 }
 
 // template finds the readings of one template: of the text as it is and, if
 // there are none, of the text without its skip words. Those at an end where a
 // wildcard stands belong to the wildcard.
 func (m *matcher) template(t *template, texts *views) []Match {
-	if !mayApply(t.group, m.ctx.Values) {
+	whole, rest := &texts.whole, texts.without(t.wildStart, t.wildEnd)
+	if !t.mayMatch(whole) {
+		whole = nil
+	}
+	if rest != nil && !t.mayMatch(rest) {
+		rest = nil
+	}
+	if whole == nil && rest == nil || !mayApply(t.group, m.ctx.Values) {
 		return nil
 	}
-	if found := m.view(t, texts.whole); len(found) > 0 || len(texts.d.skip) == 0 {
-		return found
+	if whole != nil {
+		if found := m.view(t, whole); len(found) > 0 {
+			return found
+		}
 	}
-	if v := texts.without(t.wildStart, t.wildEnd); v != nil {
-		return m.view(t, v)
+	if rest != nil {
+		return m.view(t, rest)
 	}
 	return nil
 }
 
+// view finds the readings of a template of one view of the text.
 func (m *matcher) view(t *template, v *view) []Match {
-	if len(v.runes) == 0 || !t.mayMatch(v) {
-		return nil
-	}
-	var ends []int32
-	r := run{m: m, v: v, code: &m.g.code}
-	r.accept = func(pos int, _ bool, captures int32) bool {
-		if pos < len(v.runes) {
-			return false
-		}
-		switch {
-		case slices.Contains(ends, captures):
-		case len(ends) < maxTemplateMatches:
-			ends = append(ends, captures)
-		default:
-			r.steps = maxRunSteps
-		}
-		return true
-	}
+	r := m.enter(v, &m.g.code, false)
+	defer m.leave()
 	r.walk(t.entry, 0, true, -1)
 	var found []Match
-	for _, captures := range ends {
+	for _, captures := range r.whole {
 		if match, ok := m.finish(t, v, captures); ok {
 			found = append(found, match)
 		}
@@ -198,14 +180,14 @@ func (m *matcher) finish(t *template, v *view, last int32) (Match, bool) {
 		Skill: t.source.skill, Version: t.source.version, Intent: t.intent, Group: t.group, Template: t.from,
 		Slots: make(map[string]assistant.Slot),
 	}
-	var chain []*captured
+	m.chain = m.chain[:0]
 	for i := last; i >= 0; i = m.captures[i].parent {
-		chain = append(chain, &m.captures[i])
+		m.chain = append(m.chain, i)
 	}
-	slices.Reverse(chain)
 	values := m.ctx.Values
 	match.Rank.Literals = v.solid(0, len(v.runes))
-	for _, c := range chain {
+	for _, i := range slices.Backward(m.chain) {
+		c := &m.captures[i]
 		m.add(&match, v, c)
 		if c.edge.value >= 0 {
 			values = merged(values, c.list.values[c.edge.value].context)

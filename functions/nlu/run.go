@@ -22,16 +22,6 @@ func sourceSteps(n int) int {
 // runs end within a few, and remembering costs more than they do.
 const memoAfter = 128
 
-// matcher is the work on one text.
-type matcher struct {
-	g        *Grammar
-	ctx      *Context
-	steps    int // left to the source whose turn it is
-	cuts     int // steps that were refused
-	captures []captured
-	interned map[captured]int32
-}
-
 // captured is a list value in a chain of such, newest first; the same chain has
 // the same number, so that ways that differ in words alone are known to be one.
 type captured struct {
@@ -50,15 +40,14 @@ type end struct {
 
 // run walks one program over a view.
 type run struct {
-	m    *matcher
-	v    *view
-	code *code
-	// accept is told the end of a way through the program; it returns whether the
-	// way counts.
-	accept func(pos int, start bool, captures int32) bool
-	quiet  bool // captures are not wanted
+	m      *matcher
+	v      *view
+	code   *code
+	quiet  bool // of a piece: where it may end is wanted, captures are not
 	unsure bool // a way was given up for another reason than where it stood
 	steps  int
+	ends   []end          // of a piece
+	whole  []int32        // of a template: the captures of the ways to the end of the text
 	dead   map[state]bool // no way leads from here to an end
 	seen   map[seenState]struct{}
 }
@@ -114,6 +103,27 @@ func (r *run) walk(n int32, pos int, start bool, captures int32) bool {
 	}
 }
 
+// accept is told of a way through the program; it returns whether the way counts.
+func (r *run) accept(pos int, start bool, captures int32) bool {
+	if r.quiet {
+		if e := (end{int32(pos), start}); !slices.Contains(r.ends, e) { //nolint:gosec // a position
+			r.ends = append(r.ends, e)
+		}
+		return true
+	}
+	if pos < len(r.v.runes) {
+		return false
+	}
+	switch {
+	case slices.Contains(r.whole, captures):
+	case len(r.whole) < maxTemplateMatches:
+		r.whole = append(r.whole, captures)
+	default:
+		r.steps = maxRunSteps
+	}
+	return true
+}
+
 // branch tries all ways on from a node that has several.
 func (r *run) branch(nd *node, at state, captures int32) bool {
 	if r.steps < memoAfter {
@@ -146,7 +156,9 @@ func (r *run) ways(nd *node, at state, captures int32) bool {
 			any = r.walk(alt, pos, at.start, captures) || any
 		}
 	case opRule:
-		for _, e := range r.m.ruleEnds(r.v, r.code, nd.rule, at) {
+		ends := r.m.ruleEnds(r.v, r.code, nd.rule, at)
+		for i := ends.from; i < ends.to; i++ {
+			e := r.m.ends[i]
 			any = r.walk(nd.next, int(e.pos), e.start, captures) || any
 		}
 	case opList:
@@ -173,7 +185,9 @@ func (r *run) list(nd *node, at state, captures int32) bool {
 		return false
 	}
 	any := false
-	for _, e := range r.m.listEdges(r.v, l, at) {
+	edges := r.m.listEdges(r.v, l, at)
+	for i := edges.from; i < edges.to; i++ {
+		e := r.m.edges[i]
 		next := r.capture(captures, nd.list, l, at.pos, e)
 		any = r.walk(nd.next, int(e.end), at.start, next) || any
 	}
@@ -241,43 +255,40 @@ func (r *run) capture(parent int32, use *listNode, l *list, from int32, e edge) 
 }
 
 // ruleEnds finds where a rule may end. The answer is kept for the other templates.
-func (m *matcher) ruleEnds(v *view, c *code, p *subProgram, at state) []end {
+func (m *matcher) ruleEnds(v *view, c *code, p *subProgram, at state) extent {
 	key := ruleKey{p, at.pos, at.start}
-	if ends, known := v.rules[key]; known {
-		return ends
+	if known, ok := v.rules[key]; ok {
+		return known
 	}
 	cuts := m.cuts
-	ends := m.ends(v, c, p, at)
+	ends := m.piece(v, c, p, at)
+	from := int32(len(m.ends)) //nolint:gosec // bounded by the steps
+	m.ends = append(m.ends, ends...)
+	found := extent{from, int32(len(m.ends))} //nolint:gosec // bounded by the steps
 	if m.cuts == cuts {
-		v.rules[key] = ends
+		v.rules[key] = found
 	}
-	return ends
+	return found
 }
 
-func (m *matcher) ends(v *view, c *code, p *subProgram, at state) []end {
+// piece finds where a piece may end. The answer holds until the next question.
+func (m *matcher) piece(v *view, c *code, p *subProgram, at state) []end {
 	if !p.must.within(v.have) {
 		return nil
 	}
-	var ends []end
-	r := run{m: m, v: v, code: c, quiet: true}
-	r.accept = func(pos int, start bool, _ int32) bool {
-		e := end{int32(pos), start} //nolint:gosec // a position
-		if !slices.Contains(ends, e) {
-			ends = append(ends, e)
-		}
-		return true
-	}
+	r := m.enter(v, c, true)
+	defer m.leave()
 	r.walk(p.entry, int(at.pos), at.start, -1)
-	return ends
+	return r.ends
 }
 
 // listEdges finds the values of a list that begin at a place. The answer is kept,
 // but for one that was cut: sources share the lists of a home, and each has its
 // own steps.
-func (m *matcher) listEdges(v *view, l *list, at state) []edge {
+func (m *matcher) listEdges(v *view, l *list, at state) extent {
 	key := listKey{l, at.pos, at.start}
-	if edges, known := v.lists[key]; known {
-		return edges
+	if known, ok := v.lists[key]; ok {
+		return known
 	}
 	cuts := m.cuts
 	var edges []edge
@@ -291,10 +302,13 @@ func (m *matcher) listEdges(v *view, l *list, at state) []edge {
 	default:
 		edges = m.valueEdges(v, l, at)
 	}
+	from := int32(len(m.edges)) //nolint:gosec // bounded by the steps
+	m.edges = append(m.edges, edges...)
+	found := extent{from, int32(len(m.edges))} //nolint:gosec // bounded by the steps
 	if m.cuts == cuts {
-		v.lists[key] = edges
+		v.lists[key] = found
 	}
-	return edges
+	return found
 }
 
 func (m *matcher) valueEdges(v *view, l *list, at state) []edge {
@@ -311,7 +325,7 @@ func (m *matcher) valueEdges(v *view, l *list, at state) []edge {
 	var edges []edge
 	try := func(i int32) {
 		value := &l.values[i]
-		for _, e := range m.ends(v, l.code, &value.subProgram, at) {
+		for _, e := range m.piece(v, l.code, &value.subProgram, at) {
 			if e.pos > at.pos {
 				edges = append(edges, edge{end: e.pos, value: i})
 			}

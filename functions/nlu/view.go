@@ -11,6 +11,7 @@ import (
 type dialect struct {
 	ignoreBlanks bool
 	skip         [][]rune // skip words, longest first
+	skipFirst    mask     // what they begin with
 }
 
 func newDialect(s *Source, l *language) *dialect {
@@ -29,6 +30,7 @@ func newDialect(s *Source, l *language) *dialect {
 		}
 		if len(chars) > 0 {
 			d.skip = append(d.skip, runesOf(chars))
+			d.skipFirst.add(chars[0].r)
 		}
 	}
 	slices.SortStableFunc(d.skip, func(a, b []rune) int { return len(b) - len(a) })
@@ -45,10 +47,13 @@ type view struct {
 	chars        []char
 	runes        []rune
 	ignoreBlanks bool
-	have         mask // of all runes
-	rules        map[ruleKey][]end
-	lists        map[listKey][]edge
+	have         mask               // of all runes
+	rules        map[ruleKey]extent // of matcher.ends
+	lists        map[listKey]extent // of matcher.edges
 }
+
+// extent is a part of one of the matcher's slices.
+type extent struct{ from, to int32 }
 
 type ruleKey struct {
 	rule  *subProgram
@@ -66,48 +71,80 @@ type listKey struct {
 type views struct {
 	d       *dialect
 	source  string
-	whole   *view
-	skipped map[[2]bool]*view // by what to keep: skip words at the start, at the end
+	solid   []char // where blanks mean nothing: the text without them
+	whole   view
+	found   []interval // skip words
+	skipped [4]skipped // by what to keep: skip words at the start, at the end
 }
 
-func newViews(d *dialect, source string, chars []char) *views {
+// skipped is a text without its skip words.
+type skipped struct {
+	known, differs bool // differs from the whole text
+	chars          []char
+	view           view
+}
+
+// read makes ready for a text, in memory that served for another.
+func (vs *views) read(d *dialect, source string, chars []char) {
 	if d.ignoreBlanks {
-		chars = dropBlanks(chars)
+		vs.solid = appendSolid(vs.solid[:0], chars)
+		chars = vs.solid
 	}
-	return &views{d: d, source: source, whole: newView(d, source, chars), skipped: make(map[[2]bool]*view)}
+	vs.d, vs.source = d, source
+	vs.whole.read(d, source, chars)
+	vs.found = d.findSkipWords(vs.whole.runes, vs.found[:0])
+	for i := range vs.skipped {
+		vs.skipped[i].known = false
+	}
 }
 
-func newView(d *dialect, source string, chars []char) *view {
-	v := &view{
-		source: source, chars: chars, runes: runesOf(chars), ignoreBlanks: d.ignoreBlanks,
-		rules: make(map[ruleKey][]end), lists: make(map[listKey][]edge),
+func (v *view) read(d *dialect, source string, chars []char) {
+	v.source, v.chars, v.ignoreBlanks = source, chars, d.ignoreBlanks
+	v.runes, v.have = v.runes[:0], mask{}
+	for _, c := range chars {
+		v.runes = append(v.runes, c.r)
+		v.have.add(c.r)
 	}
-	for _, r := range v.runes {
-		v.have.add(r)
+	if v.rules == nil {
+		v.rules, v.lists = make(map[ruleKey]extent), make(map[listKey]extent)
 	}
-	return v
+	clear(v.rules)
+	clear(v.lists)
 }
 
 // without returns the text without its skip words, nil where it has none.
 func (vs *views) without(keepStart, keepEnd bool) *view {
-	key := [2]bool{keepStart, keepEnd}
-	if v, known := vs.skipped[key]; known {
-		return v
+	if len(vs.found) == 0 {
+		return nil
 	}
-	var v *view
-	if kept := vs.d.removeSkipWords(vs.whole.chars, keepStart, keepEnd); len(kept) < len(vs.whole.chars) {
-		v = newView(vs.d, vs.source, kept)
+	i := 0
+	if keepStart {
+		i |= 1
 	}
-	vs.skipped[key] = v
-	return v
+	if keepEnd {
+		i |= 2
+	}
+	s := &vs.skipped[i]
+	if !s.known {
+		s.chars = vs.removeSkipWords(s.chars[:0], keepStart, keepEnd)
+		s.known, s.differs = true, len(s.chars) < len(vs.whole.chars)
+		if s.differs {
+			s.view.read(vs.d, vs.source, s.chars)
+		}
+	}
+	if !s.differs {
+		return nil
+	}
+	return &s.view
 }
 
 type interval struct{ from, to int }
 
-func (d *dialect) removeSkipWords(chars []char, keepStart, keepEnd bool) []char {
-	found := d.findSkipWords(runesOf(chars))
+// removeSkipWords appends to out what is left of the text.
+func (vs *views) removeSkipWords(out []char, keepStart, keepEnd bool) []char {
+	chars, found := vs.whole.chars, vs.found
 	between := 1 // the blank between two words
-	if d.ignoreBlanks {
+	if vs.d.ignoreBlanks {
 		between = 0
 	}
 	if keepStart {
@@ -120,24 +157,19 @@ func (d *dialect) removeSkipWords(chars []char, keepStart, keepEnd bool) []char 
 			at = found[len(found)-1].from - between
 		}
 	}
-	if len(found) == 0 {
-		return chars
-	}
-	var kept []char
 	at := 0
 	for _, f := range found {
-		kept = append(kept, chars[at:f.from]...)
+		out = append(out, chars[at:f.from]...)
 		at = f.to
 	}
-	return squeeze(append(kept, chars[at:]...))
+	return squeeze(append(out, chars[at:]...))
 }
 
 // findSkipWords goes through the text from its start, the longest word first:
 // whole words, or anywhere where blanks mean nothing.
-func (d *dialect) findSkipWords(runes []rune) []interval {
-	var found []interval
+func (d *dialect) findSkipWords(runes []rune, found []interval) []interval {
 	for at := 0; at < len(runes); at++ {
-		if !d.ignoreBlanks && at > 0 && isWordRune(runes[at-1]) {
+		if !d.skipFirst.has(runes[at]) || !d.ignoreBlanks && at > 0 && isWordRune(runes[at-1]) {
 			continue
 		}
 		for _, w := range d.skip {
@@ -198,8 +230,10 @@ func (v *view) solid(from, to int) int {
 	return n
 }
 
-func dropBlanks(chars []char) []char {
-	out := make([]char, 0, len(chars))
+func dropBlanks(chars []char) []char { return appendSolid(nil, chars) }
+
+// appendSolid appends the characters that are not blanks.
+func appendSolid(out, chars []char) []char {
 	for _, c := range chars {
 		if !isBlank(c.r) {
 			out = append(out, c)

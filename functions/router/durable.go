@@ -88,7 +88,7 @@ func (r *Router) holdUntilDurable(ctx context.Context, t *turn, c *assistant.Com
 		}
 		switch err := r.Store.Commit(ctx, c); {
 		case err == nil, errors.Is(err, assistant.ErrDuplicate):
-			r.deliver(c, true)
+			r.deliver(c)
 			return t.Turn, nil
 		case !errors.Is(err, assistant.ErrStoreAway):
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -32,11 +33,20 @@ type Invoker interface {
 
 // Postman brings messages to devices.
 type Postman interface {
-	// Deliver sends a message that is owed. A message that is not durable yet is
-	// delivered again, durable, once its turn is committed.
-	Deliver(m assistant.Message, durable bool)
+	// Deliver sends a message that is owed.
+	Deliver(m assistant.Message)
+	// DeliverEarly sends a message whose turn is not committed yet.
+	DeliverEarly(m assistant.Message) Early
 	// Send sends a message once, to whoever listens now.
 	Send(m assistant.Message)
+}
+
+// Early is a message that went out before its turn was durable.
+type Early interface {
+	// Delivered tells whether the device has acknowledged it.
+	Delivered() bool
+	// Owed tells that the turn is committed, and the message owed by it.
+	Owed()
 }
 
 // Options of a Router. All but Logger and the limits must be set.
@@ -220,8 +230,9 @@ func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
 func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*assistant.Turn, error) {
 	_, stateful := stateScope(t)
 	early := withoutEffects(c) && !stateful
+	owed := func() { r.deliver(c) }
 	if early {
-		r.deliver(c, false)
+		owed = r.deliverEarly(c)
 	}
 	t.Finished = r.Clock.Now()
 	switch err := r.Store.Commit(ctx, c); {
@@ -237,7 +248,7 @@ func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*ass
 	case err != nil:
 		return nil, err
 	}
-	r.deliver(c, true)
+	owed()
 	r.Committed(t.Turn)
 	if len(c.Set) > 0 {
 		r.Scheduled()
@@ -245,8 +256,29 @@ func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*ass
 	return t.Turn, nil
 }
 
-func (r *Router) deliver(c *assistant.Commit, durable bool) {
+func (r *Router) deliver(c *assistant.Commit) {
 	for _, m := range c.Messages {
-		r.Postman.Deliver(m, durable)
+		r.Postman.Deliver(m)
+	}
+}
+
+// deliverEarly sends the reply of a turn without effects. If the device has
+// acknowledged it by the time of the commit, nothing is owed of it.
+func (r *Router) deliverEarly(c *assistant.Commit) (owed func()) {
+	if len(c.Messages) == 0 {
+		return func() {}
+	}
+	sent := r.Postman.DeliverEarly(c.Messages[0])
+	var delivered atomic.Bool // once true it stays so, however often the store asks
+	c.Delivered = func(string) bool {
+		if !delivered.Load() && sent.Delivered() {
+			delivered.Store(true)
+		}
+		return delivered.Load()
+	}
+	return func() {
+		if !delivered.Load() {
+			sent.Owed()
+		}
 	}
 }

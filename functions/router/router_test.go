@@ -46,17 +46,30 @@ func (r *road) Invoke(_ context.Context, call *assistant.Call) (*assistant.Answe
 type post struct {
 	mu                   sync.Mutex
 	early, durable, sent []assistant.Message
+	quick                bool // devices acknowledge at once
 }
 
-func (p *post) Deliver(m assistant.Message, durable bool) {
+func (p *post) Deliver(m assistant.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if durable {
-		p.durable = append(p.durable, m)
-	} else {
-		p.early = append(p.early, m)
-	}
+	p.durable = append(p.durable, m)
 }
+
+func (p *post) DeliverEarly(m assistant.Message) router.Early {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.early = append(p.early, m)
+	return earlyPost{p, m}
+}
+
+type earlyPost struct {
+	*post
+
+	m assistant.Message
+}
+
+func (p earlyPost) Delivered() bool { return p.quick }
+func (p earlyPost) Owed()           { p.Deliver(p.m) }
 
 func (p *post) Send(m assistant.Message) {
 	p.mu.Lock()
@@ -175,6 +188,17 @@ func TestATurnWithoutEffectsAnswersBeforeItsCommit(t *testing.T) {
 	r.say(t, "a1", "peek")
 	if len(r.post.early) != 1 || len(r.post.durable) != 1 || r.post.early[0].ID != r.post.durable[0].ID {
 		t.Errorf("early %+v, durable %+v", r.post.early, r.post.durable)
+	}
+}
+
+// What a device has acknowledged by the time of the commit is not owed to it.
+func TestAReplyThatArrivedBeforeItsCommitIsNotOwed(t *testing.T) {
+	r := newRoad(t)
+	r.post.quick = true
+	turn := r.say(t, "a1", "peek")
+	owed, err := r.store.Owed(t.Context(), turn.Home, turn.Device, 10)
+	if err != nil || len(owed) != 0 || len(r.post.early) != 1 || len(r.post.durable) != 0 {
+		t.Errorf("early %+v, durable %+v, in the store %+v, %v", r.post.early, r.post.durable, owed, err)
 	}
 }
 
