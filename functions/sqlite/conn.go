@@ -62,6 +62,14 @@ func (t *tx) each(ctx context.Context, query string, args []any, scan func(*sql.
 	return eachRow(rows, err, scan)
 }
 
+// close gives the connection back to its pool.
+func (t *tx) close() error {
+	for _, st := range t.stmts {
+		_ = st.Close() // the pool's own end does the same
+	}
+	return t.conn.Close()
+}
+
 // reader is a pool of connections that cannot write, with their statements.
 type reader struct {
 	db    *sql.DB

@@ -3,15 +3,18 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 )
 
 // walLog folds the write-ahead log into the store: beside the writer, so that no
-// commit waits for it. Only to start the log anew, from its beginning, does the
-// writer have to pause, for what was written last; SQLite does that by itself
-// only in a moment when nobody reads or writes.
+// commit waits for it. For the log to start anew, from its beginning, all of it
+// must be folded at a moment when nobody reads from it. So once it is long, the
+// writer folds what was written last itself, which is little, and the next
+// transaction starts it anew, if no reader happens to be there. If that does not
+// help, the writer waits for the readers.
 //
 // Sizes are in pages, of which the log holds one for each that a transaction
 // changed.
@@ -21,13 +24,14 @@ type walLog struct {
 
 	pages   int // written since the last fold, estimated; of the writer's goroutine
 	folding atomic.Bool
-	long    atomic.Bool // it should start anew
+	length  atomic.Int64 // of the log, at the end of the last fold
 	alive   sync.WaitGroup
 }
 
 const (
 	foldEvery = 2000
-	restartAt = 6000
+	isLong    = 3000
+	tooLong   = 6000
 	pageSize  = 4096
 	perGroup  = 4 // pages that any transaction changes: the ends of tables and indexes
 	perWrite  = 2 // pages that a write changes beside these and those that it fills
@@ -41,37 +45,52 @@ func openLog(path string, logger *slog.Logger) (*walLog, error) {
 	return &walLog{db: db, logger: logger}, nil
 }
 
-// grown notes a group that was committed, and has the log folded where it is
-// time. It returns whether the writer should start the log anew.
-func (l *walLog) grown(group []*queued) bool {
+// grown notes a group that was committed, in the gap before the next one.
+func (l *walLog) grown(ctx context.Context, t *tx, group []*queued) {
 	l.pages += perGroup
 	for _, q := range group {
 		l.pages += perWrite + q.size/pageSize
 	}
-	if l.pages >= foldEvery && l.folding.CompareAndSwap(false, true) {
+	if l.folding.Load() {
+		return
+	}
+	var err error
+	switch length := l.length.Swap(0); {
+	case length >= tooLong:
+		err = foldLog(ctx, t, "RESTART", new(int64))
+	case length >= isLong:
+		err = foldLog(ctx, t, "PASSIVE", new(int64))
+	case l.pages >= foldEvery:
 		l.pages = 0
+		l.folding.Store(true)
 		l.alive.Go(l.fold)
 	}
-	return l.long.Load()
+	l.note(err)
 }
 
 // fold moves what is in the log into the store while others read and write.
 func (l *walLog) fold() {
 	defer l.folding.Store(false)
-	var busy, pages, moved int
-	if err := l.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved); err != nil {
-		l.logger.Warn("the write-ahead log cannot be folded into the store", "error", err)
-		return
+	ctx := context.Background()
+	conn, err := l.db.Conn(ctx)
+	if err == nil {
+		var length int64
+		t := &tx{conn: conn, stmts: make(map[string]*sql.Stmt)}
+		err = errors.Join(foldLog(ctx, t, "PASSIVE", &length), t.close())
+		l.length.Store(length)
 	}
-	l.long.Store(pages >= restartAt)
+	l.note(err)
 }
 
-// restart moves the rest, and lets the log begin anew. A reader that does not end
-// within the busy timeout puts it off.
-func (l *walLog) restart(ctx context.Context, t *tx) error {
-	l.long.Store(false)
-	var busy, pages, moved int
-	return t.row(ctx, "PRAGMA wal_checkpoint(RESTART)", nil, &busy, &pages, &moved)
+func (l *walLog) note(err error) {
+	if err != nil {
+		l.logger.Warn("the write-ahead log cannot be folded into the store", "error", err)
+	}
+}
+
+func foldLog(ctx context.Context, t *tx, mode string, length *int64) error {
+	var busy, folded int64
+	return t.row(ctx, "PRAGMA wal_checkpoint("+mode+")", nil, &busy, length, &folded)
 }
 
 func (l *walLog) close() error {

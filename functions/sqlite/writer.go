@@ -128,7 +128,9 @@ func (w *writer) run() {
 			return
 		}
 		w.commit(ctx, group)
-		w.boundLog(ctx, group)
+		if w.tx != nil {
+			w.log.grown(ctx, w.tx, group)
+		}
 	}
 }
 
@@ -265,16 +267,6 @@ func (w *writer) discard() {
 	w.tx = nil
 }
 
-// boundLog folds the write-ahead log into the store at times.
-func (w *writer) boundLog(ctx context.Context, group []*queued) {
-	if w.tx == nil || !w.log.grown(group) {
-		return
-	}
-	if err := w.log.restart(ctx, w.tx); err != nil {
-		w.logger.Warn("the write-ahead log cannot be folded into the store", "error", err)
-	}
-}
-
 // close waits for what is queued.
 func (w *writer) close() error {
 	w.mu.Lock()
@@ -282,10 +274,7 @@ func (w *writer) close() error {
 	w.mu.Unlock()
 	w.alive.Wait()
 	if w.tx != nil {
-		for _, st := range w.tx.stmts {
-			_ = st.Close()
-		}
-		_ = w.tx.conn.Close() // back to the pool, which is closed next
+		_ = w.tx.close() // back to the pool, which is closed next
 		w.tx = nil
 	}
 	return errors.Join(w.log.close(), w.db.Close())
