@@ -82,9 +82,11 @@ func EffectID(turn string, n int) string {
 // derivedID hashes its parts, length-prefixed so that no two lists of parts
 // collide, to 26 characters of a-z2-7 (128 bits).
 func derivedID(parts ...string) string {
-	h := sha256.New()
+	all := make([]byte, 0, 128)
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s,", len(p), p)
+		all = append(strconv.AppendInt(all, int64(len(p)), 10), ':')
+		all = append(append(all, p...), ',')
 	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:16]))
+	sum := sha256.Sum256(all)
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }

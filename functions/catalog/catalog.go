@@ -29,8 +29,10 @@ func (s *Skill) HasIntent(name string) bool { return slices.Contains(s.Intents, 
 // Snapshot is a set of skills that never changes.
 type Snapshot struct {
 	skills   map[string]*Skill
+	sorted   []*Skill // by name
 	grammars map[string]*nlu.Grammar
 	langs    []string
+	han      map[string]bool // language -> written in Chinese characters
 
 	closest    sync.Map // language tag that was asked for -> the nearest known, or ""
 	remembered atomic.Int32
@@ -39,13 +41,15 @@ type Snapshot struct {
 // Build compiles the sentences of the skills, ordered by name, so that the
 // choice between equal readings does not hang on who was deployed first.
 func Build(skills ...*Skill) (*Snapshot, error) {
-	s := &Snapshot{skills: make(map[string]*Skill), grammars: make(map[string]*nlu.Grammar)}
+	s := &Snapshot{skills: make(map[string]*Skill), grammars: make(map[string]*nlu.Grammar), han: make(map[string]bool)}
 	for _, k := range skills {
 		s.skills[k.Name] = k
 	}
 	sources := make(map[string][]nlu.Source)
 	for _, name := range slices.Sorted(maps.Keys(s.skills)) {
-		for _, src := range s.skills[name].Sources(s.skills[name].ID) {
+		k := s.skills[name]
+		s.sorted = append(s.sorted, k)
+		for _, src := range k.Sources(k.ID) {
 			sources[src.Lang] = append(sources[src.Lang], src)
 		}
 	}
@@ -56,6 +60,8 @@ func Build(skills ...*Skill) (*Snapshot, error) {
 			return nil, fmt.Errorf("sentences in %s: %w", lang, err)
 		}
 		s.grammars[lang] = g
+		base, _ := language.Make(lang).Base()
+		s.han[lang] = base.String() == "zh" || base.String() == "ja"
 	}
 	return s, nil
 }
@@ -80,17 +86,15 @@ func (s *Snapshot) Skill(name string) (*Skill, bool) {
 	return k, ok
 }
 
-// Skills returns all skills by name.
-func (s *Snapshot) Skills() []*Skill {
-	skills := make([]*Skill, 0, len(s.skills))
-	for _, name := range slices.Sorted(maps.Keys(s.skills)) {
-		skills = append(skills, s.skills[name])
-	}
-	return skills
-}
+// Skills returns all skills by name. The list must not be changed.
+func (s *Snapshot) Skills() []*Skill { return s.sorted }
 
 // Languages returns the languages that some skill speaks, sorted.
 func (s *Snapshot) Languages() []string { return s.langs }
+
+// WrittenInHan tells whether a language of the snapshot is written in Chinese
+// characters, with others or without.
+func (s *Snapshot) WrittenInHan(lang string) bool { return s.han[lang] }
 
 // Closest returns the language of the snapshot nearest to the one that is asked
 // for ("de-AT" -> "de"), empty where none has the same base.

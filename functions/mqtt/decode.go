@@ -108,9 +108,11 @@ func decode(payload []byte) (*assistant.Utterance, *wireUtterance, *assistant.Er
 	if w.V != nil && *w.V != 1 {
 		return u, w, assistant.Errorf(assistant.CodeUnsupportedVersion, "v is %d: this Hark speaks version 1", *w.V)
 	}
-	for name, value := range map[string]string{"session": w.Session, "area": w.Area, "person": w.Person, "intent": w.Intent} {
-		if utf8.RuneCountInString(value) > maxLabel {
-			return u, w, badRequest("%s has more than %d characters", name, maxLabel)
+	for _, label := range [...]struct{ name, value string }{
+		{"session", w.Session}, {"area", w.Area}, {"person", w.Person}, {"intent", w.Intent},
+	} {
+		if utf8.RuneCountInString(label.value) > maxLabel {
+			return u, w, badRequest("%s has more than %d characters", label.name, maxLabel)
 		}
 	}
 	return u, w, decodeLangAndTime(u, w)

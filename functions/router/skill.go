@@ -2,7 +2,7 @@ package router
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/manifest"
@@ -60,7 +60,7 @@ func (r *Router) invoke(ctx context.Context, t *turn, state assistant.State) (*a
 	}
 	answer, invocations, err := r.Invoker.Invoke(ctx, call)
 	for _, made := range invocations {
-		made.ID = fmt.Sprintf("%s.i%d", t.ID, len(t.Invocations))
+		made.ID = t.ID + ".i" + strconv.Itoa(len(t.Invocations))
 		t.Invocations = append(t.Invocations, made)
 	}
 	t.note("invoke", t.skill.Name+"@"+t.skill.ID)

@@ -3,12 +3,12 @@ package router
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/nlu"
-	"golang.org/x/text/language"
 )
 
 // traceCandidates bounds how many readings of a sentence a trace keeps.
@@ -49,7 +49,7 @@ func (r *Router) understand(t *turn) *assistant.Error {
 	}
 	t.note("understand", "nothing in "+strings.Join(langs, ", ")+givenUp(cut))
 	if t.asked.Lang == "" {
-		t.lang = inScript(langs, t.Text)
+		t.lang = t.inScript(langs)
 	}
 	return assistant.Errorf(assistant.CodeNotUnderstood, "no sentence of a deployed skill matches, in %s", strings.Join(langs, ", "))
 }
@@ -100,8 +100,9 @@ func (t *turn) languages() []string {
 	if t.asked.Lang != "" {
 		return langs
 	}
+	han := holdsHan(t.Text)
 	for _, lang := range known {
-		if (len(langs) == 0 || langs[0] != lang) && writtenInHan(lang) == holdsHan(t.Text) {
+		if (len(langs) == 0 || langs[0] != lang) && t.snapshot.WrittenInHan(lang) == han {
 			langs = append(langs, lang)
 		}
 	}
@@ -119,18 +120,14 @@ func givenUp(skills []string) string {
 
 // inScript returns the first of the languages that is written as the text is,
 // else the first: who was not understood is told so in their own language.
-func inScript(langs []string, text string) string {
+func (t *turn) inScript(langs []string) string {
+	han := holdsHan(t.Text)
 	for _, lang := range langs {
-		if writtenInHan(lang) == holdsHan(text) {
+		if t.snapshot.WrittenInHan(lang) == han {
 			return lang
 		}
 	}
 	return langs[0]
-}
-
-func writtenInHan(lang string) bool {
-	base, _ := language.Make(lang).Base()
-	return base.String() == "zh" || base.String() == "ja"
 }
 
 func holdsHan(text string) bool {
@@ -172,5 +169,5 @@ func position(t nlu.Template) string {
 	if t.File == "" {
 		return t.Text
 	}
-	return fmt.Sprintf("%s:%d", t.File, t.Line)
+	return t.File + ":" + strconv.Itoa(t.Line)
 }
