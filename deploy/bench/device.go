@@ -35,7 +35,8 @@ type device struct {
 	out   []byte // the packet being made
 	body  []byte // the packet being read
 	run   string // makes ids unique
-	n     int
+	n     int    // messages published
+	acked int    // readings acknowledged
 }
 
 // The packet types of MQTT, with the flags that they have here.
@@ -96,20 +97,8 @@ func (d *device) close() { _ = d.conn.Close() }
 // ask publishes a sentence and waits for both its reply and its PUBACK. It
 // returns when each of them had come.
 func (d *device) ask(sentence string) (replied, acked time.Duration, err error) {
-	d.n++
-	id := d.run + "." + strconv.Itoa(d.n)
-	body := text(nil, d.login.topic("utterance"))
-	body = binary.BigEndian.AppendUint16(body, uint16(d.n%65535+1)) //nolint:gosec // bounded
-	body = append(body, `{"id":"`...)
-	body = append(body, id...)
-	body = append(body, `","text":"`...)
-	body = append(body, sentence...)
-	body = append(body, `"}`...)
-	began := time.Now()
-	if err := d.conn.SetReadDeadline(began.Add(patience)); err != nil {
-		return 0, 0, err
-	}
-	if err := d.write(publish, body); err != nil {
+	id, began, err := d.publish("utterance", `"text":"`+sentence+`"`)
+	if err != nil {
 		return 0, 0, err
 	}
 	for replied == 0 || acked == 0 {
@@ -132,6 +121,40 @@ func (d *device) ask(sentence string) (replied, acked time.Duration, err error) 
 		}
 	}
 	return replied, acked, nil
+}
+
+// tell publishes a reading and waits for its PUBACK.
+func (d *device) tell() (acked time.Duration, err error) {
+	id, began, err := d.publish("reading", `"values":{"temperature":`+strconv.Itoa(d.n%40)+`}`)
+	if err != nil {
+		return 0, err
+	}
+	kind, err := d.read()
+	if err == nil && kind != puback {
+		err = fmt.Errorf("packet %#x: %w", kind, errOdd)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s %s: %w", d.login.Username, id, err)
+	}
+	return time.Since(began), nil
+}
+
+// publish sends a message with a new id.
+func (d *device) publish(kind, fields string) (id string, began time.Time, err error) {
+	d.n++
+	id = d.run + "." + strconv.Itoa(d.n)
+	body := text(nil, d.login.topic(kind))
+	body = binary.BigEndian.AppendUint16(body, uint16(d.n%65535+1)) //nolint:gosec // bounded
+	body = append(body, `{"id":"`...)
+	body = append(body, id...)
+	body = append(body, `",`...)
+	body = append(body, fields...)
+	body = append(body, '}')
+	began = time.Now()
+	if err := d.conn.SetReadDeadline(began.Add(patience)); err != nil {
+		return id, began, err
+	}
+	return id, began, d.write(publish, body)
 }
 
 // hear acknowledges a reply and tells whether it answers the id. A reply may

@@ -66,6 +66,12 @@ func startChild(ctx context.Context, args ...string) (*child, error) {
 	return nil, fmt.Errorf("%s ended before it was ready (%w): %s", args[0], orNil(err), errs.String())
 }
 
+// kill ends it as a power cut would.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.done
+}
+
 func (c *child) stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -82,15 +88,13 @@ var skillFolders embed.FS
 // hark is a whole Hark on a data folder of its own.
 type hark struct {
 	*child
-	data  string
+
 	token string
 }
 
 // startHark starts a Hark and deploys the benchmark's skills to it.
 func startHark(ctx context.Context, dir string, args []string, out io.Writer) (*hark, error) {
-	h := &hark{data: filepath.Join(dir, "data")}
-	var err error
-	h.child, err = startChild(ctx, append([]string{"up", "--data", h.data, "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
+	h, err := openHark(ctx, filepath.Join(dir, "data"), args)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +105,21 @@ func startHark(ctx context.Context, dir string, args []string, out io.Writer) (*
 	return h, nil
 }
 
-func (h *hark) prepare(ctx context.Context, dir string, out io.Writer) error {
-	token, err := os.ReadFile(filepath.Join(h.data, "token"))
+// openHark starts a Hark on a data folder, which may have been used before.
+func openHark(ctx context.Context, data string, args []string) (*hark, error) {
+	c, err := startChild(ctx, append([]string{"up", "--data", data, "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
 	if err != nil {
-		return fmt.Errorf("read the operator's token: %w", err)
+		return nil, err
 	}
-	h.token = strings.TrimSpace(string(token))
+	token, err := os.ReadFile(filepath.Join(data, "token")) //nolint:gosec // of the folder that this program made
+	if err != nil {
+		c.stop()
+		return nil, fmt.Errorf("read the operator's token: %w", err)
+	}
+	return &hark{child: c, token: strings.TrimSpace(string(token))}, nil
+}
+
+func (h *hark) prepare(ctx context.Context, dir string, out io.Writer) error {
 	folders, err := fs.Sub(skillFolders, "testdata")
 	if err != nil {
 		return err
@@ -186,4 +199,15 @@ func (h *hark) invocations(ctx context.Context) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// readings is how many readings of a home Hark has stored.
+func (h *hark) readings(ctx context.Context, home string) (int, error) {
+	var answer struct {
+		Count int `json:"count"`
+	}
+	if err := h.call(ctx, http.MethodGet, "/api/v1/homes/"+home+"/readings/count", nil, &answer); err != nil {
+		return 0, fmt.Errorf("count the readings: %w", err)
+	}
+	return answer.Count, nil
 }

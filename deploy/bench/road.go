@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// RoadOptions say how to measure the road of an utterance.
-type RoadOptions struct {
+// Options say how to measure.
+type Options struct {
 	// Rounds is how often everything is measured, in turns; Each is how long.
 	Rounds int
 	Each   time.Duration
@@ -48,7 +48,7 @@ const (
 
 // Road measures Hark's durable road beside the bare pipelines and prints what it
 // found. An error is returned also where a reply is missing from the store.
-func Road(ctx context.Context, o RoadOptions, out io.Writer) error {
+func Road(ctx context.Context, o Options, out io.Writer) error {
 	dir, err := os.MkdirTemp(o.Dir, "hark-bench-")
 	if err != nil {
 		return fmt.Errorf("make a data folder: %w", err)
@@ -96,16 +96,14 @@ type bareSet struct {
 
 func (s *bareSet) stop() {
 	for _, p := range s.pipelines {
-		for _, d := range p.devices {
-			d.close()
-		}
+		p.close()
 	}
 	for _, c := range s.children {
 		c.stop()
 	}
 }
 
-func (o *RoadOptions) bare(ctx context.Context) (*bareSet, error) {
+func (o *Options) bare(ctx context.Context) (*bareSet, error) {
 	set := &bareSet{}
 	for _, b := range []struct {
 		name string
@@ -176,7 +174,7 @@ type sample struct {
 
 // measure takes rounds of all pipelines in turns, so that what the machine does
 // besides is shared by all. The result is by load, pipeline and round.
-func (o *RoadOptions) measure(ctx context.Context, pipelines []*pipeline) (map[int][][]sample, error) {
+func (o *Options) measure(ctx context.Context, pipelines []*pipeline) (map[int][][]sample, error) {
 	results := make(map[int][][]sample)
 	for _, clients := range loads {
 		results[clients] = make([][]sample, len(pipelines))

@@ -44,7 +44,14 @@ type Household struct {
 	// changes counts what this process has changed in a home while it was read, so
 	// that a view read before the change is not kept.
 	changes map[string]int
+	// sensors are those that are known to be in the store, by home and id.
+	sensors map[sensor]bool
 }
+
+type sensor struct{ home, id string }
+
+// maxSensors bounds those that are remembered; others are looked at once more.
+const maxSensors = 100_000
 
 // New returns a Household.
 func New(o Options) (*Household, error) {
@@ -60,7 +67,7 @@ func New(o Options) (*Household, error) {
 	if o.Homes == 0 {
 		o.Homes = 10_000
 	}
-	return &Household{Options: o, views: make(map[string]*View), changes: make(map[string]int)}, nil
+	return &Household{Options: o, views: make(map[string]*View), changes: make(map[string]int), sensors: make(map[sensor]bool)}, nil
 }
 
 // Report makes durable what a device reports.
@@ -76,17 +83,13 @@ func (h *Household) Report(ctx context.Context, r *assistant.Report) error {
 	if len(r.States) > 0 || len(r.Entities) > 0 || r.Facts != nil {
 		h.Changed(r.Home)
 	}
+	h.remember(r)
 	return nil
 }
 
 // sense lets the sensors of a device follow its readings: `temperature` of
 // device D is the state of sensor.D_temperature, in D's room.
 func (h *Household) sense(ctx context.Context, r *assistant.Report) error {
-	view, err := h.View(ctx, r.Home)
-	if err != nil {
-		return err
-	}
-	area := view.Devices[r.Device].Area
 	latest := make(map[string]int) // metric -> its newest reading
 	for i, reading := range r.Readings {
 		for metric := range reading.Values {
@@ -96,13 +99,41 @@ func (h *Household) sense(ctx context.Context, r *assistant.Report) error {
 		}
 	}
 	for metric, i := range latest {
-		r.States = append(r.States, assistant.StateReport{
+		n := assistant.StateReport{
 			Entity: SensorID(r.Device, metric), At: r.Readings[i].At,
-			State:  map[string]any{"state": r.Readings[i].Values[metric], "metric": metric},
-			Create: &assistant.Entity{Domain: "sensor", Area: area},
-		})
+			State: map[string]any{"state": r.Readings[i].Values[metric], "metric": metric},
+		}
+		if !h.knows(sensor{r.Home, n.Entity}) {
+			view, err := h.View(ctx, r.Home)
+			if err != nil {
+				return err
+			}
+			n.Create = &assistant.Entity{Domain: "sensor", Area: view.Devices[r.Device].Area}
+		}
+		r.States = append(r.States, n)
 	}
 	return nil
+}
+
+func (h *Household) knows(s sensor) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sensors[s]
+}
+
+// remember notes the sensors that a report has made.
+func (h *Household) remember(r *assistant.Report) {
+	for _, n := range r.States {
+		if n.Create == nil {
+			continue
+		}
+		h.mu.Lock()
+		if len(h.sensors) >= maxSensors {
+			clear(h.sensors)
+		}
+		h.sensors[sensor{r.Home, n.Entity}] = true
+		h.mu.Unlock()
+	}
 }
 
 // SensorID is the id of the entity that a device's readings of a metric go to.
