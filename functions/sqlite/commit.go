@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -34,6 +35,8 @@ type commit struct {
 	store       *Store
 	turn        string
 	received    int64 // the key of the turn, without its number
+	key         int64 // of the turn, once it is inserted
+	late        bool  // its id is in the index already
 	doc         string
 	invocations [][]any
 	state       *assistant.StateChange
@@ -99,20 +102,16 @@ func (k *commit) apply(ctx context.Context, t *tx) error {
 			return err
 		}
 	}
-	key, err := k.insertTurn(ctx, t)
-	if err != nil {
+	if err := k.insertTurn(ctx, t); err != nil {
 		return err
 	}
-	if err := k.changeState(ctx, t); err != nil {
-		if errors.Is(err, assistant.ErrConflict) {
-			if _, err := t.exec(ctx, `DELETE FROM turns WHERE key = ?`, key); err != nil {
-				return err
-			}
-		}
+	if err := k.changeState(ctx, t); errors.Is(err, assistant.ErrConflict) {
+		return cmp.Or(k.removeTurn(ctx, t), err)
+	} else if err != nil {
 		return err
 	}
 	for _, row := range k.invocations {
-		row[0] = key
+		row[0] = k.key
 		if _, err := t.exec(ctx, `INSERT INTO invocations (turn, n, home, skill, version, outcome, cold,
 			wall_ms, cpu_ns, memory_mib, micro_cu) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...); err != nil {
 			return err
@@ -132,26 +131,58 @@ func (k *commit) apply(ctx context.Context, t *tx) error {
 	return nil
 }
 
-// insertTurn returns the key that the turn got, or ErrDuplicate.
-func (k *commit) insertTurn(ctx context.Context, t *tx) (key int64, err error) {
+// insertTurn inserts the turn, or returns ErrDuplicate.
+func (k *commit) insertTurn(ctx context.Context, t *tx) error {
+	if err := k.duplicate(ctx, t); err != nil {
+		return err
+	}
 	k.store.known.add(k.turn)
 	for range turnNumbers {
 		k.store.lastTurn++ // only the writer's goroutine is here
-		key = k.received + k.store.lastTurn%turnNumbers
-		n, err := t.exec(ctx, `INSERT INTO turns (key, id, doc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, key, k.turn, k.doc)
-		if err != nil || n == 1 {
-			return key, err
+		k.key = k.received + k.store.lastTurn%turnNumbers
+		n, err := t.exec(ctx, `INSERT INTO turns (key, id, doc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, k.key, k.turn, k.doc)
+		if err != nil {
+			return err
 		}
-		if err := k.duplicate(ctx, t); err != nil {
-			return 0, err
+		if n == 1 {
+			return k.named(ctx, t)
 		}
 	}
-	return 0, fmt.Errorf("%d turns of one millisecond", turnNumbers)
+	return fmt.Errorf("%d turns of one millisecond", turnNumbers)
 }
 
+// named makes the turn known by its id.
+func (k *commit) named(ctx context.Context, t *tx) error {
+	if t.turns == nil {
+		t.turns = make(map[string]int64)
+	}
+	t.turns[k.turn] = k.key
+	if k.late = k.store.writer.ids.late(k.key); !k.late {
+		return nil // see committed
+	}
+	_, err := t.exec(ctx, `INSERT INTO turn_ids (id, turn) VALUES (?, ?)`, k.turn, k.key)
+	return err
+}
+
+func (k *commit) removeTurn(ctx context.Context, t *tx) error {
+	delete(t.turns, k.turn)
+	_, err := t.exec(ctx, `DELETE FROM turns WHERE key = ?`, k.key)
+	if err == nil {
+		_, err = t.exec(ctx, `DELETE FROM turn_ids WHERE id = ?`, k.turn)
+	}
+	return err
+}
+
+// duplicate returns ErrDuplicate where a turn of this id is there.
 func (k *commit) duplicate(ctx context.Context, t *tx) error {
-	var found int64
-	switch err := t.row(ctx, `SELECT 1 FROM turns WHERE id = ?`, []any{k.turn}, &found); {
+	if _, ok := t.turns[k.turn]; ok {
+		return assistant.ErrDuplicate
+	}
+	if !k.store.known.mayHave(k.turn) {
+		return nil
+	}
+	row := func(query string, args []any, dest ...any) error { return t.row(ctx, query, args, dest...) }
+	switch _, err := k.store.writer.ids.find(k.turn, row); {
 	case err == nil:
 		return assistant.ErrDuplicate
 	case !errors.Is(err, sql.ErrNoRows):
@@ -185,6 +216,9 @@ func (k *commit) changeState(ctx context.Context, t *tx) error {
 
 // committed is called when the commit is durable.
 func (k *commit) committed() {
+	if !k.late {
+		k.store.writer.ids.add(k.turn, k.key)
+	}
 	if c := k.state; c != nil {
 		k.store.states.put(c.Key, assistant.State{Revision: c.Base + 1, Value: c.Value})
 	}

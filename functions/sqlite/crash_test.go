@@ -114,7 +114,7 @@ func commitForever(t *testing.T, dir string) {
 
 func checkCrashed(t *testing.T, dir string, acked map[string]bool) {
 	t.Helper()
-	s, err := Open(t.Context(), Options{Path: filepath.Join(dir, "hark.db")})
+	s, err := Open(t.Context(), Options{Path: filepath.Join(dir, "hark.db"), idsTogether: 8})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,9 @@ func newKnownTurns(stored int) *knownTurns {
 	return &knownTurns{ids: bloom.NewWithEstimates(uint(max(2*stored, leastKnown)), 0.01)} //nolint:gosec // not negative
 }
 
-// load takes in the turns that were there before.
+// load takes in the turns that are in the index.
 func (k *knownTurns) load(ctx context.Context, r *reader) error {
-	err := r.each(ctx, `SELECT id FROM turns`, nil, func(rows *sql.Rows) error {
+	err := r.each(ctx, `SELECT id FROM turn_ids`, nil, func(rows *sql.Rows) error {
 		var id string
 		if err := rows.Scan(&id); err != nil {
 			return err

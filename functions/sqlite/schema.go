@@ -28,9 +28,15 @@ func schema() []migration { return []migration{schema1} }
 const schema1 migration = `
 CREATE TABLE turns (
 	key INTEGER PRIMARY KEY, -- when it was received, and a number, see turnKey
-	id  TEXT NOT NULL UNIQUE,
+	id  TEXT NOT NULL,
 	doc TEXT NOT NULL
 );
+CREATE TABLE turn_ids (
+	id   TEXT PRIMARY KEY NOT NULL,
+	turn INTEGER NOT NULL -- its key
+) WITHOUT ROWID;
+CREATE TABLE turn_mark (mark INTEGER NOT NULL); -- turns with smaller keys are in turn_ids, see turnIDs
+INSERT INTO turn_mark (mark) VALUES (0);
 
 CREATE TABLE invocations (
 	turn       INTEGER NOT NULL, -- the turn's key: usage is asked for by time

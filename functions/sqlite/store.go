@@ -33,6 +33,8 @@ type Options struct {
 	Logger      *slog.Logger // nil: silent
 	MaxQueued   int64        // bytes of writes that may wait for the disk; more wait outside. 0: DefaultMaxQueued
 	MaxArtifact int64        // bytes of one artifact. 0: DefaultMaxArtifact
+
+	idsTogether int // ids of turns that come into their index together; 0: many
 }
 
 // Store keeps everything in one SQLite file. All methods are safe for
@@ -137,14 +139,20 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 
 // remember prepares what the store knows without a read.
 func (s *Store) remember(ctx context.Context) error {
+	if err := s.writer.ids.load(ctx, s.reports); err != nil {
+		return err
+	}
 	var turns int
-	if err := s.reports.row(ctx, `SELECT COUNT(*), COALESCE(MAX(key), 0), (SELECT COALESCE(MAX(seq), 0) FROM outbox) FROM turns`,
-		nil, &turns, &s.lastTurn, &s.outbox.seq); err != nil {
+	if err := s.reports.row(ctx, `SELECT (SELECT COUNT(*) FROM turn_ids), (SELECT COALESCE(MAX(key), 0) FROM turns),
+		(SELECT COALESCE(MAX(seq), 0) FROM outbox)`, nil, &turns, &s.lastTurn, &s.outbox.seq); err != nil {
 		return err
 	}
 	s.outbox.room = make(map[topic.Device]int)
 	s.states = newRecentStates()
-	s.known = newKnownTurns(turns)
+	s.known = newKnownTurns(turns + len(s.writer.ids.wait))
+	for id := range s.writer.ids.wait {
+		s.known.add(id)
+	}
 	if turns == 0 {
 		s.known.whole.Store(true)
 		return nil

@@ -13,7 +13,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // openAt opens the store of a folder and closes it with the test.
 func openAt(tb testing.TB, dir string) *Store {
 	tb.Helper()
-	s, err := Open(tb.Context(), Options{Path: filepath.Join(dir, "hark.db")})
+	o := Options{Path: filepath.Join(dir, "hark.db")}
+	if _, ok := tb.(*testing.T); ok {
+		o.idsTogether = 8 // tests commit few turns
+	}
+	s, err := Open(tb.Context(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}

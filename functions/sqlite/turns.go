@@ -28,15 +28,20 @@ func turnKey(received time.Time, n int64) int64 {
 
 // FindTurn returns the first of the ids that is committed, else ErrNotFound.
 func (s *Store) FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, error) {
+	row := func(query string, args []any, dest ...any) error { return s.reads.row(ctx, query, args, dest...) }
 	for _, id := range ids {
 		if !s.known.mayHave(id) {
 			continue
 		}
-		var doc []byte
-		switch err := s.reads.row(ctx, `SELECT doc FROM turns WHERE id = ?`, []any{id}, &doc); {
-		case errors.Is(err, sql.ErrNoRows):
+		key, err := s.writer.ids.find(id, row)
+		if errors.Is(err, sql.ErrNoRows) {
 			continue
-		case err != nil:
+		}
+		var doc []byte
+		if err == nil {
+			err = row(`SELECT doc FROM turns WHERE key = ?`, []any{key}, &doc)
+		}
+		if err != nil {
 			return nil, failed("find a turn", err)
 		}
 		var t assistant.Turn

@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -56,10 +58,11 @@ type writer struct {
 
 	tx  *tx // of the goroutine that runs; nil: to be opened
 	log *walLog
+	ids *turnIDs
 }
 
 func newWriter(db *sql.DB, log *walLog, o Options) *writer {
-	w := &writer{db: db, log: log, logger: o.Logger, limit: o.MaxQueued}
+	w := &writer{db: db, log: log, ids: &turnIDs{enough: cmp.Or(o.idsTogether, defaultEnough)}, logger: o.Logger, limit: o.MaxQueued}
 	if w.limit == 0 {
 		w.limit = DefaultMaxQueued
 	}
@@ -123,6 +126,7 @@ func (w *writer) enqueue(ctx context.Context, q *queued) error {
 func (w *writer) run() {
 	ctx := context.Background()
 	for {
+		runtime.Gosched() // who is about to write may still come along
 		group := w.take()
 		if group == nil {
 			return
@@ -215,6 +219,11 @@ func (w *writer) transact(ctx context.Context, group []*queued) error {
 	if err != nil {
 		return err
 	}
+	t.turns = nil
+	if err := w.ids.advance(ctx, t, len(group)); err != nil {
+		w.rollback(ctx)
+		return err
+	}
 	for _, q := range group {
 		if q.skipped = q.abandoned.Load(); q.skipped {
 			continue
@@ -231,6 +240,7 @@ func (w *writer) transact(ctx context.Context, group []*queued) error {
 		w.rollback(ctx)
 		return err
 	}
+	w.ids.committed()
 	return nil
 }
 
