@@ -41,9 +41,8 @@ type Options struct {
 // concurrent use.
 //
 // All writes go through one queue and are committed in groups: whatever waits
-// when a transaction ends shares the next one. The goroutine that writes lives
-// only while something is queued. Reads have connections of their own and
-// see every write that was acknowledged before they began.
+// when a transaction ends shares the next one. Reads have connections of their
+// own and see every write that was acknowledged before they began.
 type Store struct {
 	lock        *lock
 	writer      *writer

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"golang.org/x/sync/semaphore"
@@ -51,6 +52,7 @@ type writer struct {
 	mu      sync.Mutex
 	queue   []*queued
 	running bool
+	lazy    bool // wake is to be called
 	closed  bool
 	alive   sync.WaitGroup
 
@@ -72,10 +74,16 @@ func newWriter(db *sql.DB, log *walLog, o Options) *writer {
 
 // do returns when the write is durable, refused or failed. When ctx ends first,
 // the write may still be done or not.
+//
+// Who finds the writer idle writes itself: nobody has to be woken for that.
 func (w *writer) do(ctx context.Context, wr write) error {
 	q := &queued{write: wr, done: make(chan error, 1)}
-	if err := w.enqueue(ctx, q); err != nil {
+	lead, err := w.enqueue(ctx, q, true)
+	if err != nil {
 		return err
+	}
+	if lead {
+		w.lead()
 	}
 	select {
 	case err := <-q.done:
@@ -86,15 +94,20 @@ func (w *writer) do(ctx context.Context, wr write) error {
 	}
 }
 
+// lazyFor is how long a write that nobody waits for may wait for another one, to
+// share its transaction.
+const lazyFor = 100 * time.Millisecond
+
 // later queues the write and does not wait for it.
 func (w *writer) later(ctx context.Context, wr write) error {
-	return w.enqueue(ctx, &queued{write: wr})
+	_, err := w.enqueue(ctx, &queued{write: wr}, false)
+	return err
 }
 
 // flush returns when all that was queued before it is committed.
 func (w *writer) flush(ctx context.Context) error {
 	w.mu.Lock()
-	idle := !w.running
+	idle := !w.running && len(w.queue) == 0
 	w.mu.Unlock()
 	if idle {
 		return nil
@@ -102,40 +115,75 @@ func (w *writer) flush(ctx context.Context) error {
 	return w.do(ctx, write{what: "wait for earlier writes", apply: func(context.Context, *tx) error { return nil }})
 }
 
-func (w *writer) enqueue(ctx context.Context, q *queued) error {
+// enqueue returns true if the caller must write what is queued.
+func (w *writer) enqueue(ctx context.Context, q *queued, urgent bool) (lead bool, err error) {
 	const overhead = 512 // of a queued write, whatever it holds
 	q.weight = min(int64(q.size)+overhead, w.limit)
 	if err := w.room.Acquire(ctx, q.weight); err != nil {
-		return fmt.Errorf("%s: the write queue is full: %w", q.what, err)
+		return false, fmt.Errorf("%s: the write queue is full: %w", q.what, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
 		w.room.Release(q.weight)
-		return fmt.Errorf("%s: %w: it is closed", q.what, assistant.ErrStoreAway)
+		return false, fmt.Errorf("%s: %w: it is closed", q.what, assistant.ErrStoreAway)
 	}
 	w.queue = append(w.queue, q)
-	if !w.running {
+	switch {
+	case w.running:
+	case urgent:
+		w.running = true
+		w.alive.Add(1)
+		return true, nil
+	case !w.lazy:
+		w.lazy = true
+		time.AfterFunc(lazyFor, w.wake)
+	}
+	return false, nil
+}
+
+// wake writes what was left for later, if nobody has done so.
+func (w *writer) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lazy = false
+	if !w.running && len(w.queue) > 0 {
 		w.running = true
 		w.alive.Go(w.run)
 	}
-	return nil
+}
+
+// lead writes what is queued, one group, and leaves what came meanwhile to a
+// goroutine of its own.
+func (w *writer) lead() {
+	defer w.alive.Done()
+	w.write(context.Background())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running = len(w.queue) > 0; w.running {
+		w.alive.Go(w.run)
+	}
 }
 
 // run writes until nothing is queued.
 func (w *writer) run() {
-	ctx := context.Background()
-	for {
-		runtime.Gosched() // who is about to write may still come along
-		group := w.take()
-		if group == nil {
-			return
-		}
-		w.commit(ctx, group)
-		if w.tx != nil {
-			w.log.grown(ctx, w.tx, group)
-		}
+	for w.write(context.Background()) {
+		continue
 	}
+}
+
+// write writes a group, and returns false when there is none.
+func (w *writer) write(ctx context.Context) bool {
+	runtime.Gosched() // who is about to write may still come along
+	group := w.take()
+	if group == nil {
+		return false
+	}
+	w.commit(ctx, group)
+	if w.tx != nil {
+		w.log.grown(ctx, w.tx, group)
+	}
+	return true
 }
 
 // take returns all that is queued, up to a write that goes alone, and not so
@@ -279,6 +327,7 @@ func (w *writer) discard() {
 
 // close waits for what is queued.
 func (w *writer) close() error {
+	w.wake()
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
