@@ -100,7 +100,7 @@ func newCall(req *assistantv1.InvokeRequest, texts *texts, logger *slog.Logger) 
 		Entities:   newEntities(req.GetEntities(), zone),
 		Fired:      newFired(req.GetEvent().GetSchedule(), zone),
 		Settings:   req.GetSettings(),
-		Log:        logger.With("invocation", req.GetInvocationId(), "turn", req.GetTurnId()),
+		Log:        slog.New(&callHandler{logger.Handler(), req.GetInvocationId(), req.GetTurnId()}),
 		now:        time.UnixMilli(req.GetNowMs()).In(zone),
 		state:      req.GetState().GetValue(),
 		texts:      texts,

@@ -67,7 +67,7 @@ type single struct {
 
 func newSingle(conn net.Conn) *single {
 	s := &single{addr: conn.LocalAddr(), conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	s.conn <- &singleConn{Conn: conn, listener: s}
+	s.conn <- &singleConn{Conn: quiet(conn), listener: s}
 	return s
 }
 

@@ -54,6 +54,36 @@ func TestFailuresAreLogged(t *testing.T) {
 	}
 }
 
+// Whatever a handler makes of its log, each line names the call, once and first.
+func TestLogNamesTheCall(t *testing.T) {
+	var log bytes.Buffer
+	skill := one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		call.Log.Debug("too fine")
+		call.Log.Info("plain", "a", 1)
+		call.Log.With("a", 1).Info("with", "b", 2)
+		call.Log.WithGroup("g").With("a", 1).Info("group", "b", 2)
+		return skills.Speak(call.ID + " " + call.Turn), nil
+	}, "")
+	skill.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	reply, err := skilltest.New(t, skill).Try("Do")
+	if err != nil {
+		t.Fatal(err)
+	}
+	invocation, turn, _ := strings.Cut(reply.Speech, " ")
+	want := ""
+	for _, line := range []string{"plain # a=1", "with # a=1 b=2", "group # g.a=1 g.b=2"} {
+		want += "level=INFO msg=" + strings.Replace(line, "#", "invocation="+invocation+" turn="+turn, 1) + "\n"
+	}
+	if log.String() != want {
+		t.Errorf("logged\n%swant\n%s", log.String(), want)
+	}
+}
+
 func brew(pots map[string]string) string {
 	pots["tea"] = "hot"
 	return pots["tea"]

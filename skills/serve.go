@@ -27,6 +27,7 @@ import (
 const (
 	listenVar  = "HARK_SKILL_LISTEN"
 	maxRequest = 4 << 20         // bytes; Hark sends far less
+	window     = 1 << 20         // bytes of requests that may wait to be read
 	grace      = 8 * time.Second // for calls in flight when asked to stop; Hark kills after 10 s
 )
 
@@ -75,7 +76,10 @@ func Run(ctx context.Context, s Skill, l net.Listener) error {
 	if s.Files == nil {
 		s.Files = os.DirFS(".")
 	}
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest))
+	srv := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest),
+		// Fixed, because to adjust it gRPC measures the connection with a ping for
+		// nearly every message, which on one machine costs more than the message.
+		grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(window))
 	assistantv1.RegisterSkillServer(srv, &server{skill: s, texts: newTexts(s.Files), stopping: ctx.Done()})
 	alive := health.NewServer() // SERVING from the start
 	alive.SetServingStatus(assistantv1.Skill_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)

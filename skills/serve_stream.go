@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
@@ -24,14 +25,16 @@ const (
 	maxBatchBytes = maxResponse
 	maxErrorText  = 4000 // bytes
 	lingerTime    = 100 * time.Millisecond
+	maxIdle       = 16 // goroutines that wait for a call
 )
 
-// Serve answers the calls of one stream, each on a goroutine of its own, so that
-// a handler that waits holds up no other. Every call gets one answer, also one
+// Serve answers the calls of one stream, each on a goroutine that it has to itself,
+// so that a handler that waits holds up no other. Every call gets one answer, also one
 // that Hark has given up. When the skill is asked to stop, the calls that came
 // are answered and the stream ends.
 func (s *server) Serve(wire grpc.BidiStreamingServer[assistantv1.ServeRequest, assistantv1.ServeResponse]) error {
-	c := &calls{server: s, wire: wire, running: make(map[string]*running)}
+	c := &calls{server: s, wire: wire, next: make(chan job), running: make(map[string]*running)}
+	defer close(c.next)
 	received := make(chan error, 1)
 	go func() { received <- c.receive() }()
 	var err error
@@ -58,6 +61,8 @@ type calls struct {
 	server *server
 	wire   grpc.BidiStreamingServer[assistantv1.ServeRequest, assistantv1.ServeResponse]
 	open   sync.WaitGroup // calls without an answer; none is added once closed
+	next   chan job       // to a worker that has nothing to do
+	idle   atomic.Int32   // workers that have nothing to do, or nearly
 
 	mu      sync.Mutex
 	closed  bool
@@ -68,6 +73,14 @@ type calls struct {
 
 // running is a call whose handler runs.
 type running struct{ cancel context.CancelFunc }
+
+// job is a call to be run.
+type job struct {
+	*running
+
+	ctx context.Context //nolint:containedctx // of the call
+	req *assistantv1.InvokeRequest
+}
 
 // receive starts calls until Hark hangs up.
 func (c *calls) receive() error {
@@ -108,15 +121,34 @@ func (c *calls) start(req *assistantv1.InvokeRequest) {
 	}
 	c.running[req.GetInvocationId()] = r
 	c.open.Add(1)
-	go c.run(ctx, r, req)
+	j := job{r, ctx, req}
+	select {
+	case c.next <- j:
+	default:
+		go c.work(j)
+	}
 }
 
-func (c *calls) run(ctx context.Context, r *running, req *assistantv1.InvokeRequest) {
+// work runs a call, and others after it: the stack that a call needs has then
+// grown already.
+func (c *calls) work(j job) {
+	for more := true; more; {
+		c.run(j)
+		if c.idle.Add(1) > maxIdle {
+			more = false
+		} else {
+			j, more = <-c.next
+		}
+		c.idle.Add(-1)
+	}
+}
+
+func (c *calls) run(j job) {
 	defer c.open.Done()
-	defer r.cancel()
-	resp, err := c.server.Invoke(ctx, req)
-	id := req.GetInvocationId()
-	c.answer(id, r, encode(id, resp, err))
+	defer j.cancel()
+	resp, err := c.server.Invoke(j.ctx, j.req)
+	id := j.req.GetInvocationId()
+	c.answer(id, j.running, encode(id, resp, err))
 }
 
 // encode makes the bytes of an answer. Done here, for each call on its own, an

@@ -14,6 +14,7 @@ import (
 
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
 	"github.com/hark-voice/hark/skills"
+	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -165,6 +166,8 @@ func TestStreamCancel(t *testing.T) {
 }
 
 func TestStreamManyAtOnce(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	var most, now atomic.Int32
 	gate := make(chan struct{})
 	k := stream(t, skills.Intents{"Do": func(context.Context, *skills.Call) (*skills.Answer, error) {
@@ -187,6 +190,22 @@ func TestStreamManyAtOnce(t *testing.T) {
 			t.Fatalf("got %v", r)
 		}
 		delete(want, r.GetInvocationId())
+	}
+}
+
+// A call may be larger than what is sent ahead of its reader.
+func TestStreamLargeCall(t *testing.T) {
+	k := stream(t, skills.Intents{"Do": func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		return skills.Speak(fmt.Sprint(len(call.Sentence))), nil
+	}})
+	large := intent("Do")
+	large.InvocationId = "a"
+	large.GetIntent().Text = strings.Repeat("x", 3<<20)
+	for range 2 {
+		if err := k.wire.Send(&assistantv1.ServeRequest{Invocations: []*assistantv1.InvokeRequest{large}}); err != nil {
+			t.Fatal(err)
+		}
+		k.answers("a", fmt.Sprint(3<<20))
 	}
 }
 

@@ -33,7 +33,17 @@ type texts struct {
 	loaded   map[string]*answers
 	speaking map[string]*language
 	zones    map[string]*time.Location
+	zoned    map[zoned]*template.Template
 }
+
+// zoned is a text that says times in a zone.
+type zoned struct {
+	text *template.Template
+	zone *time.Location
+}
+
+// maxZoned bounds how many of them are kept.
+const maxZoned = 1000
 
 // zone finds a time zone, which takes longer than most calls, once.
 func (t *texts) zone(name string) (*time.Location, error) {
@@ -63,7 +73,10 @@ type answers struct {
 type variants []*template.Template
 
 func newTexts(files fs.FS) *texts {
-	return &texts{files: files, loaded: make(map[string]*answers), speaking: make(map[string]*language)}
+	return &texts{
+		files: files, loaded: make(map[string]*answers), speaking: make(map[string]*language),
+		zoned: make(map[zoned]*template.Template),
+	}
 }
 
 // render says the text of a key for a call.
@@ -72,16 +85,34 @@ func (t *texts) render(c *Call, key string, data any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	variant, err := found[choose(c.ID+key, len(found))].Clone()
+	text, err := t.inZone(found[choose(c.ID+key, len(found))], speech, c.now.Location())
 	if err != nil {
 		return "", fmt.Errorf("answer %q: %w", key, err)
 	}
 	var b strings.Builder
-	err = variant.Funcs(speech.helpers(c.now.Location())).Execute(&bounded{b: &b}, data)
-	if err != nil {
+	if err := text.Execute(&bounded{b: &b}, data); err != nil {
 		return "", fmt.Errorf("render an answer: %w", err)
 	}
 	return strings.TrimSpace(b.String()), nil
+}
+
+// inZone returns a text whose helpers say times in the zone.
+func (t *texts) inZone(text *template.Template, speech *language, zone *time.Location) (*template.Template, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := zoned{text, zone}
+	if ready, ok := t.zoned[key]; ok {
+		return ready, nil
+	}
+	clone, err := text.Clone()
+	if err != nil {
+		return nil, err
+	}
+	if len(t.zoned) >= maxZoned {
+		clear(t.zoned)
+	}
+	t.zoned[key] = clone.Funcs(speech.helpers(zone))
+	return t.zoned[key], nil
 }
 
 // choose picks one of n, the same for the same seed.
