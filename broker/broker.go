@@ -11,8 +11,8 @@
 //   - OnPacketRead: every publish of a device is taken out of the library's hands,
 //     because it would acknowledge it before anything is durable, ask for leave
 //     before it knows the topic, and confuse the packet ids of both directions.
-//   - WritePacket: messages from Hark go straight to the connection, with packet
-//     ids that are reserved in the library's own table.
+//   - packetIDs: messages from Hark and acknowledgements go straight to the
+//     connection, with packet ids that are reserved in the library's own table.
 //   - OnConnect and OnDisconnect: a lock per client id, because two simultaneous
 //     connections of one id would both live.
 //   - OnConnect, too: wills are taken out of the library's hands, see wills.
@@ -123,6 +123,7 @@ type Broker struct {
 	wills    wills
 	presence presence
 	counts   counts
+	buffers  sync.Pool // of *[]byte, for packets that are being encoded
 
 	started  atomic.Bool
 	ready    chan struct{} // closed once addr is listened on
@@ -148,6 +149,7 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{
 		opts: o, log: o.Log, verifier: verifier, sender: sender,
 		presence: presence{changed: o.Connected},
+		buffers:  sync.Pool{New: func() any { return new([]byte) }},
 		ready:    make(chan struct{}), stopping: make(chan struct{}),
 	}
 	b.server = mqtt.New(&mqtt.Options{
@@ -174,7 +176,7 @@ func capabilities(o Options) *mqtt.Capabilities {
 	c.MaximumClientWritesPending = fanOutPending
 	c.MaximumPacketSize = uint32(o.MaxPacket) //nolint:gosec // an option, not input
 	c.ReceiveMaximum = uint16(o.Window)       //nolint:gosec // checked in setDefaults
-	c.MaximumInflight = fanOutInflight
+	c.MaximumInflight = fanOutInflight + spareIDs
 	c.TopicAliasMaximum = 0 // the library would ask for leave before it resolves an alias
 	c.Compatibilities.NoInheritedPropertiesOnAck = true
 	return c
@@ -240,9 +242,8 @@ func (b *Broker) stop(l *listener) error {
 		_ = b.server.DisconnectClient(cl, packets.ErrServerShuttingDown) // its error is the code itself
 	}
 	l.closeSockets()
-	err := b.server.Close() // waits for the clients; would deadlock at times if it closed them
-	l.work.Wait()
-	return err
+	l.work.Wait() // first: the library does not expect connections that begin while it closes
+	return b.server.Close()
 }
 
 // awaitAcks waits until everything taken in is acknowledged, for Options.Grace.

@@ -28,7 +28,7 @@ func (r *refusal) Unwrap() error { return r.cause }
 // lock of the client id held if it lets the client in; otherwise the client has
 // been told why, and the connection ends.
 func (p *peer) connect(cl *mqtt.Client, pk packets.Packet) error {
-	p.cl = cl
+	p.cl, p.ids.cl = cl, cl
 	p.sock.speaksV3(cl.Properties.ProtocolVersion < 5)
 	if pk.Connect.ClientIdentifier == "" { // MQTT 5, 3.1.3.1: the server assigns one
 		cl.ID = auth.AssignClientID(string(pk.Connect.Username))

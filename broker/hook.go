@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"bytes"
-
 	"github.com/hark-voice/hark/broker/auth"
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -20,12 +18,14 @@ func (h *hook) ID() string { return "hark" }
 
 // Provides lists the methods below.
 func (h *hook) Provides(method byte) bool {
-	return bytes.IndexByte([]byte{
-		mqtt.OnPacketRead, mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablish,
+	switch method {
+	case mqtt.OnPacketRead, mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablish,
 		mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnClientExpired, mqtt.OnACLCheck,
 		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnPacketEncode,
-		mqtt.OnPacketProcessed, mqtt.OnSelectSubscribers,
-	}, method) >= 0
+		mqtt.OnPacketProcessed, mqtt.OnSelectSubscribers:
+		return true
+	}
+	return false
 }
 
 // nothing is what the library gets to process instead of a packet that was dealt
@@ -48,13 +48,19 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 	var err error
 	switch pk.FixedHeader.Type {
 	case packets.Publish:
-		err = p.publish(pk)
+		err = p.publish(&pk)
 	case packets.Pubrel:
 		err = p.release(pk)
 	case packets.Pubrec, packets.Pubcomp:
 		err = packets.ErrProtocolViolation // nothing is sent at QoS 2
 	case packets.Subscribe, packets.Unsubscribe:
 		return p.request(pk)
+	case packets.Puback:
+		if p.ids.release(pk.PacketID) {
+			h.b.sender.Acked(p.line, pk.PacketID)
+			pk.PacketID = 0 // nothing to the library, see nothing
+		}
+		return pk, nil
 	case packets.Disconnect:
 		h.b.wills.disconnected(p, pk)
 		return pk, nil
@@ -197,9 +203,8 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 	case packets.Publish:
 		// The library knows no receive maximum any more, see OnPacketRead. What is
 		// beyond it goes out at QoS 0.
-		inflight := cl.State.Inflight
-		if pk.Origin != hub && pk.FixedHeader.Qos > 0 && p.receiveMaximum > 0 && inflight.Len() > p.receiveMaximum {
-			inflight.Delete(pk.PacketID)
+		if pk.FixedHeader.Qos > 0 && p.receiveMaximum > 0 && p.ids.messages() > p.receiveMaximum {
+			cl.State.Inflight.Delete(pk.PacketID)
 			pk.FixedHeader.Qos, pk.FixedHeader.Dup, pk.PacketID = 0, false, 0
 		}
 	}
@@ -216,7 +221,7 @@ func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 	switch {
 	case pk.FixedHeader.Type == packets.Subscribe, pk.FixedHeader.Type == packets.Unsubscribe:
 		h.b.sender.Subscribed(p.line)
-	case pk.FixedHeader.Type == packets.Puback && pk.PacketID != 0:
-		h.b.sender.Acked(p.line, pk.PacketID)
+	case pk.FixedHeader.Type == packets.Puback && pk.PacketID != 0: // of a message of another connection
+		h.b.sender.Acked(p.line, 0)
 	}
 }

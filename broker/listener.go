@@ -112,6 +112,7 @@ func (l *listener) newSocket(c net.Conn) *socket {
 		Conn: c, limit: o.MaxWaiting, work: &l.work, gone: make(chan struct{}),
 		onFull: func() { l.b.counts.add(droppedSlow) },
 	}
+	s.now = newImmediate(c)
 	s.peer = newPeer(l.b, s)
 	if !o.DelayedAck {
 		s.quickAck = quickAck(c)
@@ -135,6 +136,7 @@ func (l *listener) forget(s *socket) {
 type conn interface {
 	net.Conn
 	owner() *peer
+	writeNow(b []byte) (int, error)
 }
 
 // serve runs a connection to its end. A panic in the MQTT library, which decodes

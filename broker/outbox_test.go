@@ -187,6 +187,38 @@ func TestPacketIDs(t *testing.T) {
 	}
 }
 
+// A client may acknowledge twice: that counts neither for a later message nor for
+// one of another connection.
+func TestAckedTwice(t *testing.T) {
+	h := open(t)
+	c := connect(t, h, kitchen, 4)
+	c.subscribe(1, all)
+	other := connect(t, h, kitchen, 4, withID("demo/kitchen/other"))
+	for i := range uint16(20) {
+		h.outbox.put(reply(fmt.Sprint("a", i)))
+		h.Deliver(reply(fmt.Sprint("a", i)), true)
+		a := c.wantPublish(fmt.Sprint("a", i))
+		c.puback(a.PacketID)
+		h.outbox.awaitLeft(t, 0)
+		h.outbox.put(reply(fmt.Sprint("b", i)))
+		h.Deliver(reply(fmt.Sprint("b", i)), true)
+		b := c.wantPublish(fmt.Sprint("b", i))
+		c.puback(a.PacketID)
+		other.publish("hark/demo/kitchen/note", "s", 1, i+1)
+		other.wantPuback(i+1, 0)
+		s := c.wantPublish("s")
+		if a.PacketID == b.PacketID || a.PacketID == s.PacketID || b.PacketID == s.PacketID {
+			t.Fatalf("packet ids %d, %d, %d", a.PacketID, b.PacketID, s.PacketID)
+		}
+		if left := h.outbox.left(); len(left) != 1 {
+			t.Fatalf("%v are owed", left)
+		}
+		c.puback(s.PacketID)
+		c.puback(b.PacketID)
+		h.outbox.awaitLeft(t, 0)
+	}
+}
+
 // An early message is sent once, and settled once it is durable and acknowledged,
 // in whatever order.
 func TestEarly(t *testing.T) {

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -11,10 +10,6 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
-
-// hub marks packets that carry a message from Hark. No client id can be equal to
-// it, since those hold a slash.
-const hub = "hark"
 
 // peer is what the broker knows of one connection beyond what the library does.
 // Fields without a lock belong to the connection's read goroutine, or are written
@@ -27,6 +22,7 @@ type peer struct {
 	device         topic.Device
 	receiveMaximum int // MQTT 5: what the client accepts unacknowledged; zero: no limit
 	window         *session.Window
+	ids            packetIDs
 	line           *session.Line
 	requestID      uint16          // packet id of the SUBSCRIBE or UNSUBSCRIBE that is being processed
 	received       map[uint16]bool // QoS 2: packet ids of publishes that are not yet released
@@ -41,6 +37,8 @@ type peer struct {
 	taking sync.Mutex // held while a publish is handed on
 	left   bool       // guarded by taking
 
+	hasRoom func() // tells the sender that less waits for the client
+
 	leaving sync.Once
 	idLock  func() // gives the lock of the client id back; nil: not held
 }
@@ -48,6 +46,7 @@ type peer struct {
 func newPeer(b *Broker, s *socket) *peer {
 	p := &peer{b: b, sock: s, received: make(map[uint16]bool)}
 	p.window = session.NewWindow(b.opts.Window, p.acknowledge)
+	p.hasRoom = func() { b.sender.Acked(p.line, 0) }
 	return p
 }
 
@@ -92,8 +91,8 @@ func (p *peer) establish(earlier *peer, clean bool) {
 // join begins a session that the library has established.
 func (p *peer) join() {
 	p.accepted = true
-	p.b.counts.accepted.Add(1)
 	p.b.counts.connections.Add(1)
+	p.b.counts.accepted.Add(1)
 	p.line = p.b.sender.Join(p.device, p, p.receiveMaximum)
 	p.subscribing() // a session that was resumed has subscriptions
 	p.b.sender.Subscribed(p.line)
@@ -122,9 +121,8 @@ func (p *peer) leave() {
 			return
 		}
 		p.b.counts.connections.Add(-1)
-		for _, id := range p.b.sender.Leave(p.line) {
-			p.cl.State.Inflight.Delete(id)
-		}
+		p.b.sender.Leave(p.line)
+		p.ids.clear()
 	})
 }
 
@@ -177,65 +175,45 @@ func (p *peer) Send(m session.Publish) (uint16, error) {
 	if len(m.Payload) > p.b.opts.MaxPacket {
 		return 0, session.ErrTooLarge // it would end each connection that it is sent on
 	}
-	if p.sock.crowded(len(m.Payload), func() { p.b.sender.Acked(p.line, 0) }) {
+	if p.sock.crowded(len(m.Payload), p.hasRoom) {
 		return 0, session.ErrBusy
 	}
-	pk := packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: m.QoS},
-		TopicName:   m.Topic,
-		Payload:     m.Payload,
-		Origin:      hub,
-		Properties: packets.Properties{
-			MessageExpiryInterval:  m.Expiry,
-			CorrelationData:        m.Correlation,
-			SubscriptionIdentifier: m.SubscriptionIDs,
-		},
-	}
+	var id uint16
 	if m.QoS > 0 {
-		id, err := p.reserve()
-		if err != nil {
+		var err error
+		if id, err = p.ids.take(p.receiveMaximum); err != nil {
 			return 0, err
 		}
-		pk.PacketID = id
 	}
-	err := p.cl.WritePacket(pk)
+	err := p.write(m.Alone, func(b []byte) []byte { return appendPublish(b, p.cl.Properties.ProtocolVersion, id, m) })
 	if err != nil && m.QoS > 0 {
-		p.cl.State.Inflight.Delete(pk.PacketID)
+		p.ids.release(id)
 	}
-	if errors.Is(err, packets.ErrPacketTooLarge) {
-		return 0, session.ErrTooLarge
-	}
-	return pk.PacketID, err
-}
-
-// reserve takes a packet id, and puts it into the library's table so that it is
-// not used for a message of its own. It leaves the table with the client's
-// acknowledgement or with leave.
-func (p *peer) reserve() (uint16, error) {
-	if p.receiveMaximum > 0 && p.cl.State.Inflight.Len() >= p.receiveMaximum {
-		return 0, session.ErrBusy
-	}
-	id, err := p.cl.NextPacketID()
-	if err != nil {
-		return 0, session.ErrBusy
-	}
-	p.cl.State.Inflight.Set(packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
-		PacketID:    uint16(id),    //nolint:gosec // at most 65,535
-		Created:     math.MaxInt64, // the library forgets what is older than its message expiry
-	})
-	return uint16(id), nil //nolint:gosec // at most 65,535
+	return id, err
 }
 
 // acknowledge writes a PUBACK or PUBREC. It implements the window's write.
-func (p *peer) acknowledge(a session.Ack) {
-	pk := packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Puback},
-		PacketID:    a.PacketID,
-		ReasonCode:  a.Reason,
+func (p *peer) acknowledge(a session.Ack, last bool) {
+	// It fails when the connection is ending; the client sends again.
+	_ = p.write(last, func(b []byte) []byte { return appendAck(b, p.cl.Properties.ProtocolVersion, a) })
+}
+
+// write writes the packet that encode appends, at once if it is alone.
+func (p *peer) write(alone bool, encode func([]byte) []byte) error {
+	buf := p.b.buffers.Get().(*[]byte)
+	defer p.b.buffers.Put(buf)
+	b := encode((*buf)[:0])
+	if cap(b) <= keptBuffer {
+		*buf = b
 	}
-	if a.QoS == 2 {
-		pk.FixedHeader.Type = packets.Pubrec
+	if limit := p.cl.Properties.Props.MaximumPacketSize; limit > 0 && uint64(len(b)) > uint64(limit) {
+		return session.ErrTooLarge // MQTT 5, 3.1.2.11.4
 	}
-	_ = p.cl.WritePacket(pk) // it fails when the connection is ending; the client sends again
+	var err error
+	if c := p.cl.Net.Conn.(conn); alone {
+		_, err = c.writeNow(b)
+	} else {
+		_, err = c.Write(b)
+	}
+	return err
 }

@@ -18,7 +18,7 @@ const maxUnreleased = 1024
 // publish takes a PUBLISH of the device in. Every publish gets a place in the
 // window, so that all acknowledgements go out in the order of arrival (MQTT 5,
 // 4.6). It returns an error if the connection is to end.
-func (p *peer) publish(pk packets.Packet) error {
+func (p *peer) publish(pk *packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
 		return code
 	}
@@ -60,13 +60,13 @@ func (p *peer) publish(pk packets.Packet) error {
 		return nil
 	}
 	defer done()
-	return p.fanOut(pk)
+	return p.fanOut(*pk)
 }
 
 // underWay tells whether a publish is one that waits for its acknowledgement
 // already. At QoS 1 a packet id that is used again without DUP is taken for a new
 // message: small clients are known to use one id for all.
-func (p *peer) underWay(pk packets.Packet) bool {
+func (p *peer) underWay(pk *packets.Packet) bool {
 	h := pk.FixedHeader
 	return (h.Qos == 1 && h.Dup || h.Qos == 2) && p.window.Has(pk.PacketID)
 }
@@ -85,7 +85,7 @@ func (p *peer) place() bool {
 }
 
 // refuse returns the reason why a publish is not accepted, as counted, or "".
-func (p *peer) refuse(pk packets.Packet) string {
+func (p *peer) refuse(pk *packets.Packet) string {
 	if why, ok := auth.MayPublish(p.device, pk.TopicName); !ok {
 		p.complain("topic", pk.TopicName, why)
 		return refusedTopic
@@ -117,7 +117,7 @@ func (p *peer) complain(what, name, why string) {
 
 // consume gives a message to the consumer. A retained flag means nothing on a
 // consumed topic.
-func (p *peer) consume(pk packets.Packet, kind topic.Kind, done func()) {
+func (p *peer) consume(pk *packets.Packet, kind topic.Kind, done func()) {
 	m := topic.Inbound{
 		Device:        p.device,
 		Kind:          kind,

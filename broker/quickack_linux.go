@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// quickAck returns a function that turns delayed acknowledgement off for the next
-// segment; the kernel turns it on again by itself, so it is called after each
-// read. A client whose TCP waits for our acknowledgement before it sends its next
-// small write (Nagle) would otherwise wait 40 ms.
+// quickAck returns a function that acknowledges what was received, and the segment
+// after it without delay; the kernel turns delays on again by itself. A client
+// whose TCP waits for our acknowledgement before it sends its next small write
+// (Nagle) would otherwise wait 40 ms, unless something is written to it before.
 func quickAck(c net.Conn) func() {
 	sc, ok := c.(syscall.Conn)
 	if !ok {

@@ -4,44 +4,55 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	writeTimeout = 30 * time.Second // a peer that takes nothing for so long is gone
 	flushTimeout = time.Second      // for what waits when the connection is closed
+	keptBuffer   = 1024             // bytes; larger ones are not kept for the next write
 )
 
 var errFull = errors.New("the peer reads too slowly")
 
-// socket is a connection whose Write never blocks: what the peer does not take at
-// once waits in a buffer, and a full buffer ends the connection. Close lets what
-// waits be written first, for a moment.
+// socket is a connection whose Write never blocks: what is written waits in a buffer
+// for a writer, so that what is written together goes out together, and a full
+// buffer ends the connection. Close lets what waits be written first, for a moment.
 type socket struct {
 	net.Conn
-	limit    int    // bytes that may wait
-	quickAck func() // asks the kernel to acknowledge at once; may be nil
+	limit    int        // bytes that may wait
+	quickAck func()     // asks the kernel to acknowledge what was read; may be nil
+	now      *immediate // guarded by mu; nil: not possible
 	onFull   func()
 	work     *sync.WaitGroup // counts writers
 	peer     *peer
 
 	gone chan struct{} // closed when the connection is
 
+	unanswered atomic.Bool // nothing was written since something was read
+
 	mu      sync.Mutex
 	waiting []byte
-	flying  int  // bytes that the writer holds
-	writing bool // a writer runs
+	flying  []byte // what the writer holds
+	writing bool   // a writer runs
 	closed  bool
 	v3      bool   // the peer speaks MQTT 3, where a server sends no DISCONNECT
 	drained func() // called once when nothing waits any more
 }
 
-// Read reads; the deadline is whatever SetDeadline said last.
+// Read reads; the deadline is whatever SetDeadline said last. What was read before
+// is acknowledged first, unless a packet that will do so is due.
 func (s *socket) Read(b []byte) (int, error) {
-	n, err := s.Conn.Read(b)
-	if n > 0 && s.quickAck != nil {
+	if s.quickAck != nil && s.unanswered.Load() && !s.peer.window.Owes() {
+		s.unanswered.Store(false)
 		s.quickAck()
+	}
+	n, err := s.Conn.Read(b)
+	if n > 0 {
+		s.unanswered.Store(true)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) && s.isClosed() {
 		err = net.ErrClosed
@@ -56,20 +67,58 @@ func (s *socket) Write(b []byte) (int, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return 0, net.ErrClosed
+	if err := s.put(b); err != nil {
+		return 0, err
 	}
-	if s.flying+len(s.waiting)+len(b) > s.limit {
+	s.start()
+	return len(b), nil
+}
+
+// writeNow is a Write that nothing is about to follow: what waits is written at
+// once, as far as the peer takes it.
+func (s *socket) writeNow(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.put(b); err != nil {
+		return 0, err
+	}
+	if s.now != nil && len(s.flying) == 0 {
+		n := s.now.Write(s.waiting)
+		s.waiting = kept(slices.Delete(s.waiting, 0, n))
+		s.unanswered.Store(false)
+	}
+	s.start()
+	return len(b), nil
+}
+
+// put lets b wait. s.mu is held.
+func (s *socket) put(b []byte) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	if len(s.flying)+len(s.waiting)+len(b) > s.limit {
 		_ = s.abort() // the connection is given up
 		s.onFull()
-		return 0, errFull
+		return errFull
 	}
 	s.waiting = append(s.waiting, b...)
-	if !s.writing {
+	return nil
+}
+
+// start starts a writer, if one is needed. s.mu is held.
+func (s *socket) start() {
+	if len(s.waiting) > 0 && !s.writing {
 		s.writing = true
 		s.work.Go(s.write)
 	}
-	return len(b), nil
+}
+
+// kept returns a buffer for what is written next, unless it is empty and large.
+func kept(b []byte) []byte {
+	if len(b) == 0 && cap(b) > keptBuffer {
+		return nil
+	}
+	return b
 }
 
 // unknown tells whether b is a packet that the peer's version of MQTT does not let
@@ -110,9 +159,10 @@ func (s *socket) next() (b []byte, drained func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b = s.waiting
-	s.waiting, s.flying = nil, len(b)
+	s.waiting, s.flying = kept(s.flying[:0]), b
 	switch {
 	case len(b) > 0:
+		s.unanswered.Store(false)
 		timeout := writeTimeout
 		if s.closed {
 			timeout = flushTimeout
@@ -135,7 +185,7 @@ func (s *socket) next() (b []byte, drained func()) {
 func (s *socket) crowded(n int, drained func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wait := s.flying + len(s.waiting)
+	wait := len(s.flying) + len(s.waiting)
 	if s.closed || wait == 0 || wait+n <= s.limit/2 {
 		return false
 	}

@@ -150,7 +150,7 @@ func (p *peer) publishWill() {
 	p.will = nil
 	p.b.counts.in.Add(1)
 	if _, kind, _ := topic.Parse(m.TopicName); kind.Consumed() {
-		p.consume(m, kind, func() {}) // nobody waits for an acknowledgement
+		p.consume(&m, kind, func() {}) // nobody waits for an acknowledgement
 		return
 	}
 	if err := p.fanOut(m); err != nil {

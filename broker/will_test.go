@@ -45,6 +45,7 @@ func TestWill(t *testing.T) {
 	}
 	goneAnd := func(then func(*house, *client)) func(*house, *client) {
 		return func(h *house, c *client) {
+			eventually(c.t, "there", func() bool { return h.Stats().Accepted == 2 }) // some time after CONNACK
 			gone(h, c)
 			eventually(c.t, "gone", func() bool { return h.Stats().Connections == 1 })
 			then(h, c)

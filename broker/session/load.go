@@ -59,7 +59,7 @@ func (q *queue) loaded(rows []topic.Outbound, limit int) {
 		}
 		q.more = false // rows that nobody wants fill the outbox: at least what is new gets through
 	}
-	q.pump()
+	q.pump(false)
 }
 
 // merged counts rows by what became of them.

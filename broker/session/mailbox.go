@@ -1,22 +1,34 @@
 package session
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // mailbox is a list that one goroutine empties when wake receives.
 type mailbox[T any] struct {
 	wake chan struct{}
+	lag  time.Duration // from the first that is put in to wake; whoever fails to empty the list sees to it itself
 
 	mu   sync.Mutex
 	list []T
 }
 
-func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{wake: make(chan struct{}, 1)} }
+func newMailbox[T any](lag time.Duration) *mailbox[T] {
+	return &mailbox[T]{wake: make(chan struct{}, 1), lag: lag}
+}
 
 func (m *mailbox[T]) put(v T) {
 	m.mu.Lock()
 	m.list = append(m.list, v)
+	first := len(m.list) == 1
 	m.mu.Unlock()
-	m.signal()
+	switch {
+	case m.lag == 0:
+		m.signal()
+	case first:
+		time.AfterFunc(m.lag, m.signal)
+	}
 }
 
 // take removes the first n, all of them for zero.

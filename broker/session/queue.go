@@ -36,26 +36,45 @@ type Line struct {
 	conn   Conn
 	window int
 	subs   []Subscription
+	last   match             // of the topic that was asked for last: mostly it is asked for again
 	held   bool              // the client is just being told of its subscriptions
 	sent   map[*entry]bool   // entries sent on it and not finished; true: it will acknowledge
 	flying map[uint16]*entry // sent at QoS 1 and not yet acknowledged on it
 }
 
-// match returns the QoS of the subscriptions that match, and their identifiers.
-func (l *Line) match(name string) (qos byte, ids []int, ok bool) {
+// match is how a connection is subscribed to a topic.
+type match struct {
+	topic string
+	ok    bool  // it is
+	qos   byte  // the highest of the subscriptions that match
+	ids   []int // their identifiers
+}
+
+// subscribe sets what a connection is subscribed to.
+func (l *Line) subscribe(subs []Subscription) {
+	l.subs, l.last = subs, match{}
+}
+
+// match returns how the connection is subscribed to a topic.
+func (l *Line) match(name string) match {
+	if l.last.topic == name {
+		return l.last
+	}
+	m := match{topic: name}
 	for _, sub := range l.subs {
 		filter, _ := topic.Unshare(sub.Filter)
 		if !topic.Match(filter, name) {
 			continue
 		}
-		ok = true
-		qos = max(qos, min(sub.QoS, 1))
+		m.ok = true
+		m.qos = max(m.qos, min(sub.QoS, 1))
 		if sub.ID > 0 {
-			ids = append(ids, sub.ID)
+			m.ids = append(m.ids, sub.ID)
 		}
 	}
-	slices.Sort(ids)
-	return qos, ids, ok
+	slices.Sort(m.ids)
+	l.last = m
+	return m
 }
 
 // queue holds what is being sent to one device that has a connection.
@@ -100,7 +119,7 @@ func (q *queue) deliver(m topic.Outbound, k kind) {
 		return
 	}
 	q.add(e)
-	q.pump()
+	q.pump(k == early) // others are sent together with what they answer
 }
 
 // drop forgets a message that is not held: only a transient one is lost by that.
@@ -125,18 +144,17 @@ func (q *queue) fits(e *entry) bool {
 // wanted tells whether some connection is subscribed to a topic.
 func (q *queue) wanted(name string) bool {
 	return slices.ContainsFunc(q.lines, func(l *Line) bool {
-		_, _, ok := l.match(name)
-		return ok
+		return l.match(name).ok
 	})
 }
 
 // pump sends what may be sent now, in order on each connection. It costs as much
-// as there is in flight, not as there is waiting.
-func (q *queue) pump() {
+// as there is in flight, not as there is waiting. See Publish for alone.
+func (q *queue) pump(alone bool) {
 	if q.gone {
 		return
 	}
-	p := pumping{now: q.s.opts.Clock.Now()}
+	p := pumping{now: q.s.opts.Clock.Now(), alone: alone}
 	hungry := false
 	for _, l := range q.lines {
 		if q.pumpLine(l, &p) {
@@ -155,6 +173,7 @@ func (q *queue) pump() {
 // pumping is what a pump comes across that must wait for its end.
 type pumping struct {
 	now     time.Time
+	alone   bool
 	expired []*entry // and not yet sent
 	written []*entry // at QoS 0
 }
@@ -173,13 +192,14 @@ func (q *queue) pumpLine(l *Line, p *pumping) (hungry bool) {
 			p.expired = append(p.expired, e)
 			continue
 		}
-		qos, ids, ok := l.match(e.m.Topic)
-		if !ok {
+		sub := l.match(e.m.Topic)
+		if !sub.ok {
 			continue
 		}
+		qos := sub.qos
 		id, err := l.conn.Send(Publish{
 			Topic: e.m.Topic, Payload: e.m.Payload, QoS: qos, Correlation: e.m.Correlation,
-			SubscriptionIDs: ids, Expiry: secondsLeft(e.m, p.now),
+			SubscriptionIDs: sub.ids, Expiry: secondsLeft(e.m, p.now), Alone: p.alone,
 		})
 		switch {
 		case errors.Is(err, ErrTooLarge): // MQTT 5, 3.1.2.11.4: as if it had been sent
@@ -215,9 +235,8 @@ func (q *queue) finishWritten(entries []*entry) {
 // message at QoS 1.
 func (q *queue) awaited(e *entry) bool {
 	return slices.ContainsFunc(q.lines, func(l *Line) bool {
-		qos, _, ok := l.match(e.m.Topic)
 		awaits, sent := l.sent[e]
-		return awaits || ok && qos > 0 && !sent
+		return awaits || !sent && l.match(e.m.Topic).qos > 0
 	})
 }
 
@@ -293,6 +312,7 @@ func (q *queue) remove(l *Line) bool {
 		return false
 	}
 	q.lines = slices.Delete(q.lines, i, i+1)
-	l.flying, l.sent, l.subs = nil, nil, nil
+	l.flying, l.sent = nil, nil
+	l.subscribe(nil)
 	return true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,8 +24,9 @@ const (
 	page       = 64 // messages read from the outbox beyond those in memory
 	loaders    = 4  // devices whose outbox is read at the same time
 	retryAfter = 250 * time.Millisecond
-	settleMax  = 256     // ids settled at once
-	settleHeld = 1 << 16 // ids that wait while the store is away; those beyond are sent again some day
+	settleMax  = 256                  // ids settled at once
+	settleLag  = 5 * time.Millisecond // so that many are settled at once
+	settleHeld = 1 << 16              // ids that wait while the store is away; those beyond are sent again some day
 	drainTime  = 2 * time.Second
 )
 
@@ -45,6 +45,9 @@ type Publish struct {
 	Expiry          uint32 // seconds left, rounded up; zero: none
 	Correlation     []byte
 	SubscriptionIDs []int
+	// Alone says that nothing is about to follow: there is no use in waiting for more
+	// to write together with it.
+	Alone bool
 }
 
 // Subscription is a filter that was granted to a connection.
@@ -100,8 +103,8 @@ func NewSender(o Options) (*Sender, error) {
 	return &Sender{
 		opts:   o,
 		queues: make(map[topic.Device]*queue),
-		loads:  newMailbox[*queue](),
-		settle: newMailbox[string](),
+		loads:  newMailbox[*queue](0),
+		settle: newMailbox[string](settleLag),
 		acked:  newRecent(),
 	}, nil
 }
@@ -190,25 +193,22 @@ func (s *Sender) Join(d topic.Device, c Conn, window int) *Line {
 	return l
 }
 
-// Leave takes a connection out and returns the packet ids that were still to be
-// acknowledged on it. Nothing is sent on it once Leave has returned.
-func (s *Sender) Leave(l *Line) (flying []uint16) {
+// Leave takes a connection out. Nothing is sent on it once Leave has returned.
+func (s *Sender) Leave(l *Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := l.q
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	flying = slices.Collect(maps.Keys(l.flying))
 	if !q.remove(l) {
-		return flying
+		return
 	}
 	if len(q.lines) == 0 {
 		q.gone = true
 		delete(s.queues, q.device)
-		return flying
+		return
 	}
 	q.finishWritten(slices.Clone(q.entries)) // nobody else may await them
-	return flying
 }
 
 // Subscribing tells what a connection is going to be subscribed to, all of it,
@@ -217,7 +217,8 @@ func (s *Sender) Leave(l *Line) (flying []uint16) {
 func (s *Sender) Subscribing(l *Line, subs []Subscription) {
 	l.q.mu.Lock()
 	defer l.q.mu.Unlock()
-	l.subs, l.held = subs, true
+	l.subscribe(subs)
+	l.held = true
 	if len(subs) > 0 {
 		l.q.load()
 	}
@@ -230,7 +231,7 @@ func (s *Sender) Subscribed(l *Line) {
 	defer l.q.mu.Unlock()
 	l.held = false
 	l.q.finishWritten(slices.Clone(l.q.entries)) // it may have been the one that awaited them
-	l.q.pump()
+	l.q.pump(false)
 }
 
 // Acked takes a client's acknowledgement. An unknown packet id means that the
@@ -242,7 +243,7 @@ func (s *Sender) Acked(l *Line, packetID uint16) {
 		delete(l.flying, packetID)
 		l.q.finish(e)
 	}
-	l.q.pump()
+	l.q.pump(false)
 }
 
 // runLoads reads the outboxes that are asked for.
@@ -288,18 +289,23 @@ func (s *Sender) settled(id string) {
 
 // runSettle settles in batches until ctx ends, and then what is left.
 func (s *Sender) runSettle(ctx context.Context) {
-	for {
-		select {
-		case <-s.settle.wake:
-			if !s.settleAll(ctx) && ctx.Err() == nil {
-				time.AfterFunc(retryAfter, s.settle.signal)
-			}
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-			defer cancel()
-			s.settleAll(last) // what stays is sent once more, which devices expect
-			return
+	for await(ctx, s.settle.wake) {
+		if !s.settleAll(ctx) && ctx.Err() == nil {
+			time.AfterFunc(retryAfter, s.settle.signal)
 		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	s.settleAll(last) // what stays is sent once more, which devices expect
+}
+
+// await waits until c receives; false if ctx ends first.
+func await[T any](ctx context.Context, c <-chan T) bool {
+	select {
+	case <-c:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

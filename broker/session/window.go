@@ -1,13 +1,16 @@
 package session
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Window holds the publishes of one connection that are not yet acknowledged,
 // in arrival order. Done may be called in any order, from any goroutine; write
 // is called in arrival order, once a publish and all before it are done.
 type Window struct {
 	places chan struct{}
-	write  func(Ack) // must not block, nor call the window
+	write  func(a Ack, last bool) // must not block, nor call the window
 
 	mu     sync.Mutex
 	queue  []*pending // oldest first
@@ -26,8 +29,9 @@ type pending struct {
 	done bool
 }
 
-// NewWindow returns a window of so many places.
-func NewWindow(places int, write func(Ack)) *Window {
+// NewWindow returns a window of so many places. write is told whether a is the last
+// acknowledgement that is owed: with others owed, more may follow at once.
+func NewWindow(places int, write func(a Ack, last bool)) *Window {
 	return &Window{places: make(chan struct{}, places), write: write}
 }
 
@@ -74,6 +78,13 @@ func (w *Window) Has(id uint16) bool {
 	return false
 }
 
+// Owes tells whether an acknowledgement is to be written.
+func (w *Window) Owes() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.closed && slices.ContainsFunc(w.queue, func(p *pending) bool { return p.ack.QoS > 0 })
+}
+
 // Len is the number of publishes that wait.
 func (w *Window) Len() int { return len(w.places) }
 
@@ -85,13 +96,12 @@ func (w *Window) Close() {
 }
 
 func (w *Window) flush() {
-	for len(w.queue) > 0 && w.queue[0].done {
-		a := w.queue[0].ack
-		w.queue[0] = nil
-		w.queue = w.queue[1:]
-		if a.QoS > 0 && !w.closed {
-			w.write(a)
+	n := 0
+	for ; n < len(w.queue) && w.queue[n].done; n++ {
+		if a := w.queue[n].ack; a.QoS > 0 && !w.closed {
+			w.write(a, n+1 == len(w.queue))
 		}
 		<-w.places
 	}
+	w.queue = slices.Delete(w.queue, 0, n)
 }

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 func TestWindowOrder(t *testing.T) {
 	const places, n = 8, 2000
 	var written []uint16
-	w := session.NewWindow(places, func(a session.Ack) { written = append(written, a.PacketID) })
+	w := session.NewWindow(places, func(a session.Ack, _ bool) { written = append(written, a.PacketID) })
 	var wg sync.WaitGroup
 	gone := make(chan struct{})
 	batch := make([]func(), 0, places)
@@ -53,7 +54,7 @@ func TestWindowOrder(t *testing.T) {
 }
 
 func TestWindowGone(t *testing.T) {
-	w := session.NewWindow(1, func(session.Ack) { t.Error("written after Close") })
+	w := session.NewWindow(1, func(session.Ack, bool) { t.Error("written after Close") })
 	gone := make(chan struct{})
 	w.Wait(gone)
 	done := w.Add(session.Ack{PacketID: 1, QoS: 1})
@@ -63,4 +64,27 @@ func TestWindowGone(t *testing.T) {
 	}
 	w.Close()
 	done()
+}
+
+// The last acknowledgement that is owed is known as such.
+func TestWindowLast(t *testing.T) {
+	var last []bool
+	w := session.NewWindow(3, func(_ session.Ack, l bool) { last = append(last, l) })
+	var done []func()
+	for i := range uint16(3) {
+		w.Wait(nil)
+		done = append(done, w.Add(session.Ack{PacketID: i + 1, QoS: 1}))
+	}
+	done[0]()
+	done[2]()
+	if !w.Owes() {
+		t.Error("nothing is owed")
+	}
+	done[1]()
+	if want := []bool{false, false, true}; !slices.Equal(last, want) {
+		t.Errorf("last: %v, want %v", last, want)
+	}
+	if w.Owes() {
+		t.Error("something is still owed")
+	}
 }

@@ -27,8 +27,10 @@ type Clock interface {
 // Within tells whether a topic name or filter lies below the device's own
 // subtree hark/{home}/{device}/, whatever it holds below that.
 func (d Device) Within(name string) bool {
-	rest, ok := strings.CutPrefix(name, Root+"/"+d.Home+"/"+d.ID+"/")
-	return ok && rest != ""
+	rest, inTree := strings.CutPrefix(name, Root+"/")
+	rest, inHome := strings.CutPrefix(rest, d.Home+"/")
+	rest, inDevice := strings.CutPrefix(rest, d.ID+"/")
+	return inTree && inHome && inDevice && rest != ""
 }
 
 // Unshare strips "$share/{group}/" from a filter (MQTT 5, 4.8.2); shared tells

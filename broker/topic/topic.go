@@ -51,11 +51,13 @@ func (d Device) Topic(k Kind) string {
 // Parse splits a topic name of the contract; ok is false for any other, and for
 // one with an empty level.
 func Parse(name string) (d Device, k Kind, ok bool) {
-	parts := strings.Split(name, "/")
-	if len(parts) != 4 || parts[0] != Root || parts[1] == "" || parts[2] == "" || parts[3] == "" {
+	rest, inTree := strings.CutPrefix(name, Root+"/")
+	home, rest, _ := strings.Cut(rest, "/")
+	id, kind, _ := strings.Cut(rest, "/")
+	if !inTree || home == "" || id == "" || kind == "" || strings.Contains(kind, "/") {
 		return Device{}, "", false
 	}
-	return Device{Home: parts[1], ID: parts[2]}, Kind(parts[3]), true
+	return Device{Home: home, ID: id}, Kind(kind), true
 }
 
 // ParseUsername splits "{home}/{device}".
