@@ -111,7 +111,7 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 		return nil, err
 	}
 	db, err := openDB(path, 1,
-		"busy_timeout(250)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
+		"busy_timeout(250)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-4096)",
 		"journal_size_limit(16777216)", "wal_autocheckpoint(0)")
 	if err != nil {
 		return nil, err

@@ -29,9 +29,9 @@ type walLog struct {
 }
 
 const (
-	foldEvery = 2000
-	isLong    = 3000
-	tooLong   = 6000
+	foldEvery = 4000
+	isLong    = 4500
+	tooLong   = 9000
 	pageSize  = 4096
 	perGroup  = 4 // pages that any transaction changes: the ends of tables and indexes
 	perWrite  = 2 // pages that a write changes beside these and those that it fills
