@@ -49,6 +49,9 @@ func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (
 	}
 	defer doors.Close()
 	defer runtime.KeepAlive(make([]byte, ballast))
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + forDisk)
+	}
 	h, err := newHouse(ctx, s, logger)
 	if err != nil {
 		return err
@@ -88,6 +91,10 @@ func run(ctx context.Context, s *settings, out io.Writer, logger *slog.Logger) (
 // garbage collector runs each time the heap has doubled: with the few megabytes
 // that a small house needs, that would be at every few thousand messages.
 const ballast = 64 << 20
+
+// forDisk is how many threads may run Go code beyond one for each processor: who
+// comes back from the disk is to go on at once, for many wait for that.
+const forDisk = 2
 
 // openDoors takes the HTTP address, and looks whether the MQTT address is free,
 // before anything is built: a port in use should be told in the first second.
