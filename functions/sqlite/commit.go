@@ -54,8 +54,10 @@ type commit struct {
 func invocationRows(t *assistant.Turn) [][]any {
 	rows := make([][]any, 0, len(t.Invocations))
 	for n, in := range t.Invocations {
-		rows = append(rows, []any{int64(0), n, t.Home, in.Skill, in.Version, string(in.Outcome), in.Cold,
-			wholeMillis(in.Wall), in.CPU.Nanoseconds(), in.MemoryMiB, in.MicroCU})
+		rows = append(rows, []any{
+			int64(0), n, t.Home, in.Skill, in.Version, string(in.Outcome), in.Cold,
+			wholeMillis(in.Wall), in.CPU.Nanoseconds(), in.MemoryMiB, in.MicroCU,
+		})
 	}
 	return rows
 }

@@ -14,7 +14,7 @@ import (
 // closed at any point of that.
 func TestTurnsAreFoundByTheirIDs(t *testing.T) {
 	dir := t.TempDir()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	const rounds, each = 6, 37
 	var committed []*assistant.Turn
 	for round := range rounds {

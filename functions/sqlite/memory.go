@@ -28,7 +28,7 @@ type knownTurns struct {
 const leastKnown = 1 << 20
 
 func newKnownTurns(stored int) *knownTurns {
-	return &knownTurns{ids: bloom.NewWithEstimates(uint(max(2*stored, leastKnown)), 0.01)} //nolint:gosec // not negative
+	return &knownTurns{ids: bloom.NewWithEstimates(uint(max(2*stored, leastKnown)), 0.01)}
 }
 
 // load takes in the turns that are in the index.

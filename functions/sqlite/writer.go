@@ -83,7 +83,7 @@ func (w *writer) do(ctx context.Context, wr write) error {
 		return err
 	}
 	if lead {
-		w.lead()
+		w.lead(context.WithoutCancel(ctx)) // the others' writes, too
 	}
 	select {
 	case err := <-q.done:
@@ -155,9 +155,9 @@ func (w *writer) wake() {
 
 // lead writes what is queued, one group, and leaves what came meanwhile to a
 // goroutine of its own.
-func (w *writer) lead() {
+func (w *writer) lead(ctx context.Context) {
 	defer w.alive.Done()
-	w.write(context.Background())
+	w.write(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.running = len(w.queue) > 0; w.running {
