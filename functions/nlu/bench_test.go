@@ -27,8 +27,8 @@ func houseSources() []Source {
 	return []Source{house, timer}
 }
 
-func benchmarkHome(b *testing.B, names int) *Lists {
-	b.Helper()
+func benchmarkHome(tb testing.TB, names int) *Lists {
+	tb.Helper()
 	var values, areas []Value
 	for i := range names {
 		values = append(values, Value{In: Literal(fmt.Sprintf("lamp %d of room %d", i, i%17))})
@@ -38,7 +38,7 @@ func benchmarkHome(b *testing.B, names int) *Lists {
 	}
 	lists, err := NewLists(map[string]List{"name": {Values: values}, "area": {Values: areas}})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lists
 }

@@ -11,7 +11,14 @@ type builder struct {
 	scope *scope
 	t     Template // for errors
 	from  int      // nodes there were before
+	rules int      // the sizes of the rules that are run on their own
 }
+
+// size is how many nodes there would be with all rules put in place.
+func (b *builder) size() int { return min(len(b.scope.code.nodes)-b.from+b.rules, maxSize) }
+
+// maxSize is more than any size of interest; rules within rules double quickly.
+const maxSize = 1 << 30
 
 func (b *builder) program(e expr) (int32, traits, error) {
 	return b.build(e, b.scope.code.add(node{op: opAccept}))
@@ -27,7 +34,7 @@ func (b *builder) build(e expr, next int32) (int32, traits, error) {
 	code := b.scope.code
 	switch e := e.(type) {
 	case exprText:
-		return code.add(node{op: opText, text: e.text, next: next}), textTraits(e.text), nil
+		return code.addText(e.text, next), textTraits(e.text), nil
 	case exprBlank:
 		return code.add(node{op: opBlank, next: next}), traits{empty: true}, nil
 	case exprSeq:
@@ -71,7 +78,7 @@ func (b *builder) alternatives(es []expr, next int32) (int32, traits, error) {
 			all = all.either(t)
 		}
 	}
-	return b.scope.code.add(node{op: opSplit, alts: alts}), all, nil
+	return b.scope.code.addSplit(alts), all, nil
 }
 
 // permutation shares what follows the same set of parts, whatever their order
@@ -96,7 +103,7 @@ func (b *builder) permutation(es []expr, next int32) (int32, traits, error) {
 				all = anyOrder(all, t, i == 0)
 			}
 		}
-		entries[set] = b.scope.code.add(node{op: opSplit, alts: alts})
+		entries[set] = b.scope.code.addSplit(alts)
 	}
 	return entries[0], all, nil
 }
@@ -121,7 +128,8 @@ func (b *builder) rule(e exprRule, next int32) (int32, traits, error) {
 	if r.lists {
 		return b.build(r.body, next)
 	}
-	return b.scope.code.add(node{op: opRule, rule: r.sub, next: next}), r.sub.traits, nil
+	b.rules = min(b.rules+r.sub.size, maxSize)
+	return b.scope.code.addRule(r.sub, next), r.sub.traits, nil
 }
 
 func (b *builder) list(e exprList, next int32) (int32, traits, error) {
@@ -134,7 +142,7 @@ func (b *builder) list(e exprList, next int32) (int32, traits, error) {
 		t = l.traits()
 	}
 	use := &listNode{list: l, home: home, slot: e.slot, capture: e.capture}
-	return b.scope.code.add(node{op: opList, list: use, next: next}), t, nil
+	return b.scope.code.addList(use, next), t, nil
 }
 
 // trimBlanks takes blanks off both ends of a list value: the text around it has its own.
@@ -166,6 +174,27 @@ func isPlain(e expr) bool {
 		}
 	}
 	return true
+}
+
+// plainWords are the words of a plain template, single blanks between them, nil
+// for any other.
+func plainWords(e expr) []rune {
+	if !isPlain(e) {
+		return nil
+	}
+	var words []rune
+	for _, part := range trimBlanks(e).(exprSeq) {
+		text, ok := part.(exprText)
+		switch {
+		case ok && len(text.text) == 0:
+			return nil
+		case ok:
+			words = append(words, text.text...)
+		case !isBlank(words[len(words)-1]):
+			words = append(words, ' ')
+		}
+	}
+	return words
 }
 
 // plainText is the text that a plain template stands for.

@@ -25,19 +25,23 @@ func (l *language) builtin(name string) finder {
 	return nil
 }
 
-func (l *language) day(runes []rune, pos int) []span {
-	var found []span
+// begin is what the values of built-in lists begin with.
+func (l *language) begin() mask {
+	return l.begins().or(l.fractions.begins()).or(l.before.begins()).or(l.days.begins())
+}
+
+func (l *language) day(found []span, runes []rune, pos int) []span {
 	l.days.all(runes, pos, func(end int, day float64) { found = append(found, span{end, day}) })
 	return found
 }
 
-func (l *language) percentages(runes []rune, pos int) []span {
+func (l *language) percentages(found []span, runes []rune, pos int) []span {
 	if end, _ := l.before.longest(runes, pos); end > 0 {
 		pos = l.skip(runes, end)
-		return l.numbers(runes, pos)
+		return l.numbers(found, runes, pos)
 	}
-	var found []span
-	for _, n := range l.numbers(runes, pos) {
+	var room [roomForSpans]span
+	for _, n := range l.numbers(room[:0], runes, pos) {
 		if end, _ := l.after.longest(runes, l.skip(runes, n.end)); end > 0 {
 			found = append(found, span{end, n.value})
 		}
@@ -46,39 +50,42 @@ func (l *language) percentages(runes []rune, pos int) []span {
 	return found
 }
 
+// roomForSpans is for more numbers than begin at most places.
+const roomForSpans = 16
+
 // durations reads "an hour and a half", "1 hour 30 minutes", 一个半小时: numbers
 // with units, from the largest unit to the smallest.
-func (l *language) durations(runes []rune, pos int) []span {
-	var found []span
-	l.duration(runes, pos, span{}, 0, &found)
-	return found
+func (l *language) durations(found []span, runes []rune, pos int) []span {
+	return l.duration(found, runes, pos, span{}, 0)
 }
 
 // duration adds what begins at pos to the sum so far; limit is the last unit, 0:
 // none yet.
-func (l *language) duration(runes []rune, pos int, sum span, limit float64, found *[]span) {
-	for _, n := range l.quantities(runes, pos) {
+func (l *language) duration(found []span, runes []rune, pos int, sum span, limit float64) []span {
+	var room [roomForSpans]span
+	for _, n := range l.quantities(room[:0], runes, pos) {
 		end, unit := l.units.longest(runes, l.skip(runes, n.end))
 		if end == 0 || n.value < 0 || limit != 0 && unit >= limit {
 			continue
 		}
 		whole := span{end, sum.value + n.value*unit}
-		addSpan(found, whole)
+		found = addSpan(found, whole)
 		if end, more := l.behind.longest(runes, l.skip(runes, end)); end > 0 {
-			addSpan(found, span{end, whole.value + more*unit})
+			found = addSpan(found, span{end, whole.value + more*unit})
 		}
 		next := l.skip(runes, end)
-		l.duration(runes, next, whole, unit, found)
+		found = l.duration(found, runes, next, whole, unit)
 		if joined, _ := l.joiners.longest(runes, next); joined > 0 {
-			l.duration(runes, l.skip(runes, joined), whole, unit, found)
+			found = l.duration(found, runes, l.skip(runes, joined), whole, unit)
 		}
 	}
+	return found
 }
 
 // quantities reads how many of a unit: a number, "a", "half an".
-func (l *language) quantities(runes []rune, pos int) []span {
-	found := l.numbers(runes, pos)
-	for _, n := range slices.Clone(found) {
+func (l *language) quantities(found []span, runes []rune, pos int) []span {
+	found = l.numbers(found, runes, pos)
+	for _, n := range found {
 		if end, more := l.inner.longest(runes, l.skip(runes, n.end)); end > 0 {
 			found = append(found, span{end, n.value + more})
 		}
@@ -92,8 +99,10 @@ func (l *language) quantities(runes []rune, pos int) []span {
 	return found
 }
 
-func addSpan(found *[]span, s span) {
-	if !slices.Contains(*found, s) {
-		*found = append(*found, s)
+// addSpan appends a span, once.
+func addSpan(found []span, s span) []span {
+	if slices.Contains(found, s) {
+		return found
 	}
+	return append(found, s)
 }

@@ -1,6 +1,7 @@
 package nlu
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -22,6 +23,8 @@ type Grammar struct {
 	sources   []*compiledSource
 	templates []template
 	dialects  []*dialect
+	always    []int32   // templates that are too large for the automata, see chosen
+	automata  [2]*dfa   // for templates in which blanks mean something, and nothing
 	matchers  sync.Pool // of *matcher
 }
 
@@ -37,6 +40,8 @@ type template struct {
 	group  *Group
 	from   Template
 	entry  int32
+	last   int32 // its last node
+	size   int   // see builder.size
 	traits
 }
 
@@ -55,13 +60,68 @@ func Compile(lang string, sources []Source) (*Grammar, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
+	c.g.code.done()
+	c.g.prepare()
 	return c.g, nil
+}
+
+// prepare makes the automata, which as yet know where texts begin.
+func (g *Grammar) prepare() {
+	n := newNet(g)
+	for i := range g.automata {
+		g.automata[i] = &dfa{net: n, ignoreBlanks: i > 0, room: maxCacheBytes, work: maxTextWork}
+	}
+	for _, i := range g.chosen() {
+		t := &g.templates[i]
+		d := g.dialects[t.source.dialect]
+		d.ends[t.ends()] = true
+		a := g.automaton(d)
+		a.starts = append(a.starts, t.entry)
+	}
+	for _, a := range g.automata {
+		a.cache() // so that the first text finds where all begin
+	}
+}
+
+// chosen lists the templates that the automata read, in order: all but those that
+// are huge with their rules put in place, which are always tried. The smallest go
+// first where together they are too many.
+func (g *Grammar) chosen() []int32 {
+	bySize := make([]int32, len(g.templates))
+	for i := range bySize {
+		bySize[i] = int32(i)
+	}
+	slices.SortStableFunc(bySize, func(a, b int32) int { return cmp.Compare(g.templates[a].size, g.templates[b].size) })
+	total, n := 0, 0
+	for ; n < len(bySize); n++ {
+		size := g.templates[bySize[n]].size
+		if total += size; size > maxChosenSize || total > maxChosenTotal {
+			break
+		}
+	}
+	g.always = slices.Sorted(slices.Values(bySize[n:]))
+	return slices.Sorted(slices.Values(bySize[:n]))
+}
+
+// automaton returns the one for the sources of a dialect.
+func (g *Grammar) automaton(d *dialect) *dfa {
+	if d.ignoreBlanks {
+		return g.automata[1]
+	}
+	return g.automata[0]
 }
 
 type compiler struct {
 	language *language
 	g        *Grammar
+	tables   []knownTable
 	errs     []error
+}
+
+// knownTable is a table of numbers that another source may share.
+type knownTable struct {
+	spellings map[float64][]string
+	table     *numberTable
 }
 
 // fail notes an error and goes on, so that a person sees several at once.
@@ -77,13 +137,7 @@ func (c *compiler) source(s *Source) {
 	}
 	defer func() { cs.to = len(c.g.templates) }()
 	c.g.sources = append(c.g.sources, cs)
-	var words numberReader
-	switch {
-	case s.NumberWords != nil:
-		words = newNumberTable(s.NumberWords)
-	case c.language != nil:
-		words = c.language
-	}
+	words := c.numbers(s)
 	shared := newScope(&c.g.code, c.language, words, s.Lists, s.Rules)
 	c.check(shared, s.Lists, s.Rules)
 	for i := range s.Intents {
@@ -98,6 +152,25 @@ func (c *compiler) source(s *Source) {
 			c.group(cs, intent.Name, group, scope)
 		}
 	}
+}
+
+// numbers returns the reader of the numbers of a source. Sources with the same
+// words share one.
+func (c *compiler) numbers(s *Source) numberReader {
+	switch {
+	case s.NumberWords != nil:
+		for _, known := range c.tables {
+			if maps.EqualFunc(known.spellings, s.NumberWords, slices.Equal) {
+				return known.table
+			}
+		}
+		t := newNumberTable(s.NumberWords)
+		c.tables = append(c.tables, knownTable{s.NumberWords, t})
+		return t
+	case c.language != nil:
+		return c.language
+	}
+	return nil
 }
 
 func (c *compiler) dialect(d *dialect) int {
@@ -131,6 +204,7 @@ func (c *compiler) group(cs *compiledSource, intent string, group *Group, s *sco
 		}
 		b := builder{scope: s, t: t}
 		b.from = len(s.code.nodes)
+		last := int32(b.from) //nolint:gosec // limited far below
 		entry, tr, err := b.program(e)
 		if err != nil {
 			c.fail(err)
@@ -141,7 +215,7 @@ func (c *compiler) group(cs *compiledSource, intent string, group *Group, s *sco
 			continue
 		}
 		c.g.templates = append(c.g.templates, template{
-			source: cs, intent: intent, group: group, from: t, entry: entry, traits: tr,
+			source: cs, intent: intent, group: group, from: t, entry: entry, last: last, size: b.size(), traits: tr,
 		})
 	}
 }

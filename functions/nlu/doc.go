@@ -4,13 +4,23 @@
 //
 // [Compile] turns the sentence templates of all skills in one language into a
 // [Grammar], which never changes; [Grammar.Match] finds every reading of a text.
-// The way of a text through the package: text.go folds it into a view, run.go
-// walks the templates' programs over the view, list.go and builtin.go say where
-// the values of lists end, match.go ranks what was found.
 //
-// The matcher backtracks, with memory for dead ends, and is bounded in steps, for
-// each source on its own. It aims at being plainly right, so that a quicker one
-// can be held to it.
+// A text goes through the package in two phases. text.go folds it and view.go
+// makes views of it, with and without the words that mean nothing. First, one
+// automaton over characters chooses the few templates of all skills that may
+// match: net.go says how it steps through the programs of the templates, dfa.go
+// finds its states as texts need them and keeps them, lattice.go takes a text
+// through the states. To the automaton a list is one symbol, so what it has learnt
+// serves every home; where the values of a list stand in a text is looked up in
+// its keys (keys.go), which a home has of its own names. Second, run.go walks the
+// programs of the chosen templates, list.go and builtin.go say where the values of
+// lists end, and match.go fills slots, checks the context and ranks.
+//
+// The second phase backtracks, with memory for dead ends, and is bounded in steps,
+// for each source on its own. It aims at being plainly right: the first may choose
+// too many templates, never too few, and tests hold it to what the second finds
+// in all of them. Nobody waits for the automaton to learn but who brings it
+// something new.
 //
 // The template language:
 //

@@ -55,7 +55,7 @@ func TestOneBadTemplateLeavesWorkForOthers(t *testing.T) {
 }
 
 func FuzzMatch(f *testing.F) {
-	for _, seed := range []string{"turn on the lamp", "请 打开 灯", "\xff\xfe", "ｆｕｌｌ", "A.C. on…", "set 5 5 5", "ﬁ ı İ ß", "e\u0301", "\u00ad", "x please y please"} {
+	for _, seed := range []string{"turn on the lamp", "请 打开 灯", "\xff\xfe", "ｆｕｌｌ", "A.C. on…", "set 5 5 5", "ﬁ ı İ ß", "e\u0301", "\u00ad", "x please y please", "\u0f5c"} {
 		f.Add(seed)
 	}
 	src := one("turn on [the] (lamp;{area})", "say {what}", "{what} {0..100:n} {duration}", "请打开{what}灯")
@@ -143,16 +143,20 @@ func TestManySkillsAreBounded(t *testing.T) {
 // TestACutSearchIsNotShared: what one skill could not find out about a list of
 // the home, because its steps came to an end there, another does.
 func TestACutSearchIsNotShared(t *testing.T) {
-	greedy, guide := one("{a} {area} {a} neht"), one("{a} then {area}")
+	greedy, guide := one("{a} {area} {a} {area}"), one("{a} then {area}")
 	greedy.Skill, guide.Skill = "aab", "guide"
 	greedy.Lists = map[string]List{"a": {Kind: ListWildcard}}
 	guide.Lists = greedy.Lists
 	room := func(i int) string {
 		return strings.NewReplacer("0", "o", "1", "m").Replace(fmt.Sprintf("room %012b", i))
 	}
+	// In so many ways that all rooms are tried at every place.
+	said := func(i int) Template {
+		return Template{Text: strings.Repeat("[(the|this|that|my)] ", 4) + room(i)}
+	}
 	var rooms []Value
 	for i := range 3000 {
-		rooms = append(rooms, Value{In: Literal(room(i))})
+		rooms = append(rooms, Value{In: said(i)})
 	}
 	home, err := NewLists(map[string]List{"area": {Values: rooms}})
 	if err != nil {
@@ -169,5 +173,52 @@ func TestACutSearchIsNotShared(t *testing.T) {
 	}
 	if cut == 0 {
 		t.Error("no search was cut: the test shows nothing")
+	}
+}
+
+// TestHugeTemplatesAreBounded: rules within rules that are doubled at every level
+// are left to the matcher, which takes each rule once, and the other templates
+// are chosen as ever.
+func TestHugeTemplatesAreBounded(t *testing.T) {
+	src := one("<r0> stop", "stop [<r20>] now")
+	src.Rules = map[string]Template{"r30": {Text: "a"}}
+	for i := range 30 {
+		src.Rules[fmt.Sprintf("r%d", i)] = Template{Text: fmt.Sprintf("[<r%d>] [b <r%d>]", i+1, i+1)}
+	}
+	g := compile(t, "en", src, one("go on"), one("stop it now"))
+	if want := []int32{0}; !slices.Equal(g.always, want) {
+		t.Errorf("templates %v are too large, want %v", g.always, want)
+	}
+	start := time.Now()
+	for text, want := range map[string]string{"a b a b a stop": "<r0> stop", "stop now": "stop [<r20>] now", "go on": "go on", "stop it now": "stop it now"} {
+		if m := best(t, g, text, Context{}); m == nil || m.Template.Text != want {
+			t.Errorf("%q: got %+v, want %s", text, m, want)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// TestOddNamesAreBounded: names that may stand in a sentence in many ways.
+func TestOddNamesAreBounded(t *testing.T) {
+	var names []Value
+	for n := range 30 {
+		for _, piece := range []string{"- ", "-_ ", "a ", "a - ", "?a ", "a.? ", "-a"} {
+			names = append(names, Value{In: Literal("x " + strings.Repeat(piece, n) + "z")})
+		}
+	}
+	home, err := NewLists(map[string]List{"name": {Values: names}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := compile(t, "en", one("go [to] {name} {name}"))
+	for _, piece := range []string{"-", "- ", "a-", "a - ", "a", "a ", "a.", "-a ", "x -", "x a.?"} {
+		start := time.Now()
+		text := "go x " + strings.Repeat(piece, 900/len(piece))
+		res := g.Match(text, Context{Lists: home})
+		if took := time.Since(start); took > 2*time.Second || len(res.Matches) > 0 {
+			t.Errorf("%.12q...: took %v, %d matches", text, took, len(res.Matches))
+		}
 	}
 }

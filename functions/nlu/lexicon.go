@@ -31,6 +31,14 @@ func (x *lexicon[T]) add(phrase string, value T) {
 	n.value = &value
 }
 
+// begins is what the phrases begin with.
+func (x *lexicon[T]) begins() (m mask) {
+	for r := range x.root.next {
+		m.add(r)
+	}
+	return m
+}
+
 // all calls found for every phrase that begins at pos, the shortest first.
 func (x *lexicon[T]) all(runes []rune, pos int, found func(end int, value T)) {
 	n := &x.root
@@ -71,8 +79,9 @@ func newNumberTable(spellings map[float64][]string) *numberTable {
 	return t
 }
 
-func (t *numberTable) numbers(runes []rune, pos int) []span {
-	var found []span
+func (t *numberTable) begins() mask { return digitsBegin().or(t.words.begins()) }
+
+func (t *numberTable) numbers(found []span, runes []rune, pos int) []span {
 	t.words.all(runes, pos, func(end int, number float64) { found = append(found, span{end, number}) })
 	return found
 }

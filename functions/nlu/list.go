@@ -13,14 +13,16 @@ type span struct {
 	value float64
 }
 
-// finder reads the values that begin at a position of a folded text. It is the
+// finder appends the values that begin at a position of a folded text. It is the
 // seam for built-in lists: a finder is all that one needs.
-type finder func(runes []rune, pos int) []span
+type finder func(found []span, runes []rune, pos int) []span
 
 // numberReader reads numbers that are written in words.
 type numberReader interface {
-	// numbers returns every number that begins at pos, "twenty" and "twenty five".
-	numbers(runes []rune, pos int) []span
+	// numbers appends every number that begins at pos, "twenty" and "twenty five".
+	numbers(found []span, runes []rune, pos int) []span
+	// begins is what a number can begin with.
+	begins() mask
 }
 
 // listBuiltin is the kind of a list that a finder reads.
@@ -31,14 +33,20 @@ type list struct {
 	kind    ListKind
 	code    *code // of the values
 	values  []listValue
-	byFirst map[uint8][]int32 // values by what they can begin with, hashed
+	shared  traits // of all values
+	keys    *keys  // of the values
 	rng     *Range
 	words   numberReader // of a range; nil: digits alone
 	find    finder       // of a built-in list
+	builtin string       // its name
+	first   mask         // what the numbers of a range or a built-in list begin with
 }
 
+// listValue is small, since homes have many: one that is a plain text has a key
+// in place of a program.
 type listValue struct {
-	subProgram
+	piece   *subProgram
+	key     int32
 	out     any // nil: the words that matched
 	context map[string]any
 }
@@ -50,20 +58,7 @@ type edge struct {
 	number float64
 }
 
-func hashRune(r rune) uint8 { return uint8(uint32(r) * 2654435761 >> 24) } //nolint:gosec // a hash
-
-func (l *list) add(v listValue) {
-	if l.byFirst == nil {
-		l.byFirst = make(map[uint8][]int32)
-	}
-	index := int32(len(l.values)) //nolint:gosec // limited by the size of the grammar
-	for h := range 256 {
-		if v.anyFirst || v.first[h>>6]&(1<<(h&63)) != 0 {
-			l.byFirst[uint8(h)] = append(l.byFirst[uint8(h)], index)
-		}
-	}
-	l.values = append(l.values, v)
-}
+func (l *list) isNumber() bool { return l.kind == ListRange || l.kind == listBuiltin }
 
 func (l *list) isWildcard() bool { return l.kind == ListWildcard }
 
@@ -76,31 +71,64 @@ func (l *list) traits() traits {
 	case len(l.values) == 0:
 		return traits{anyFirst: true}
 	}
-	t := l.values[0].traits
-	for _, v := range l.values[1:] {
-		t = t.either(v.traits)
-	}
-	return t
+	return l.shared
 }
 
-// rangeEdges reads the numbers of a range: digits if there are any, else words.
-func (l *list) rangeEdges(runes []rune, pos int) []edge {
+// hits appends the values that may begin at pos, and a few that may not.
+func (l *list) hits(found []hit, v *view, pos int) []hit {
+	found = l.keys.hits(found, v, pos)
+	r := v.runes[pos]
+	for _, i := range l.keys.loose {
+		if p := l.values[i].piece; p.anyFirst || p.first.has(r) || isHyphen(r) || isBlank(r) {
+			found = append(found, hit{value: i})
+		}
+	}
+	return found
+}
+
+// spans appends the numbers of a range that begin at pos, digits if there are
+// any, else words; or the values of a built-in list.
+func (l *list) spans(found []span, runes []rune, pos int) []span {
+	if l.find != nil {
+		return l.find(found, runes, pos)
+	}
+	from := len(found)
 	if end, number, ok := readDigits(runes, pos, l.rng.Fractions != FractionsNone); ok {
-		if !l.rng.holds(number) {
-			return nil
-		}
-		return []edge{{end: int32(end), value: -1, number: l.rng.value(number)}} //nolint:gosec // a position
+		found = append(found, span{end, number})
+	} else if l.words != nil {
+		found = l.words.numbers(found, runes, pos)
 	}
-	if l.words == nil {
-		return nil
-	}
-	var edges []edge
-	for _, s := range l.words.numbers(runes, pos) {
+	out := found[:from]
+	for _, s := range found[from:] {
 		if l.rng.holds(s.value) {
-			edges = append(edges, edge{end: int32(s.end), value: -1, number: l.rng.value(s.value)}) //nolint:gosec // a position
+			out = append(out, span{s.end, l.rng.value(s.value)})
 		}
 	}
-	return edges
+	return out
+}
+
+// anySpans appends the same of all ranges that have the words of this one.
+func (l *list) anySpans(found []span, runes []rune, pos int) []span {
+	if l.find != nil {
+		return l.find(found, runes, pos)
+	}
+	for _, fractions := range []bool{false, true} {
+		if end, number, ok := readDigits(runes, pos, fractions); ok {
+			found = append(found, span{end, number})
+		}
+	}
+	if l.words != nil {
+		found = l.words.numbers(found, runes, pos)
+	}
+	return found
+}
+
+// digitsBegin is what a number in digits can begin with.
+func digitsBegin() (m mask) {
+	for _, r := range "0123456789-" {
+		m.add(r)
+	}
+	return m
 }
 
 // maxDigits is how long a number in digits may be.
@@ -146,6 +174,7 @@ func skipBlanks(runes []rune, pos int) int {
 // concurrent use.
 type Lists struct {
 	lists map[string]*list
+	wilds bool // some list is a wildcard
 }
 
 // NewLists prepares the lists of a home. Templates that people did not write as
@@ -160,9 +189,20 @@ func NewLists(lists map[string]List) (*Lists, error) {
 			return nil, err
 		}
 		out.lists[name] = l
+		out.wilds = out.wilds || l.isWildcard()
 	}
+	c.done()
 	return out, nil
 }
+
+func (l *Lists) get(name string) *list {
+	if l == nil {
+		return nil
+	}
+	return l.lists[name]
+}
+
+func (l *Lists) wild() bool { return l != nil && l.wilds }
 
 // plainValue brings numbers to the one kind that slots hold.
 func plainValue(v any) any {

@@ -79,41 +79,67 @@ func (a Rank) compareMerit(b Rank) int {
 	)
 }
 
-// Match finds all readings of a text. Equal input gives equal output.
-func (g *Grammar) Match(text string, ctx Context) Result {
+// Match finds all readings of a text. Equal input gives equal output, but for a
+// search that was given up.
+func (g *Grammar) Match(text string, ctx Context) Result { return g.match(text, ctx, true) }
+
+// match finds the readings of a text in one of two ways: quick, the automaton
+// chooses templates, and keys the values of lists; else all are tried, whatever
+// their traits. What is found is the same, but for a search that was given up.
+func (g *Grammar) match(text string, ctx Context, quick bool) Result {
 	if utf8.RuneCountInString(text) > MaxTextLength {
 		return Result{Truncated: true}
 	}
-	m := g.matcher(&ctx)
-	defer g.release(m)
-	chars := m.fold.fold(text)
-	if len(chars) == 0 {
-		return Result{}
-	}
-	var res Result
-	steps := sourceSteps(g.asked(&ctx))
-	for _, s := range g.sources {
-		if !s.asked(&ctx) {
-			continue
-		}
-		texts := m.texts(s.dialect, text, chars)
-		m.begin(steps)
-		for i := s.from; i < s.to; i++ {
-			for _, found := range m.template(&g.templates[i], texts) {
-				found.Rank.Order = len(res.Matches)
-				res.Matches = append(res.Matches, found)
-			}
-		}
-		if m.cuts > 0 && !slices.Contains(res.Cut, s.skill) {
-			res.Cut = append(res.Cut, s.skill)
-		}
-	}
+	m := g.matcher(ctx)
+	m.quick = quick
+	res := m.match(text)
+	g.release(m)
 	slices.SortFunc(res.Matches, func(a, b Match) int { return a.Rank.Compare(b.Rank) })
 	res.Truncated = len(res.Cut) > 0
 	if len(res.Matches) > maxMatches {
 		res.Matches, res.Truncated = slices.Clip(res.Matches[:maxMatches]), true
 	}
 	return res
+}
+
+func (m *matcher) match(text string) Result {
+	var res Result
+	chars := m.fold.fold(text)
+	if len(chars) == 0 {
+		return res
+	}
+	steps := sourceSteps(m.g.asked(&m.ctx))
+	for _, s := range m.g.sources {
+		if !s.asked(&m.ctx) {
+			continue
+		}
+		m.source(s, m.texts(s.dialect, text, chars), steps, &res)
+		if m.cuts > 0 && !slices.Contains(res.Cut, s.skill) {
+			res.Cut = append(res.Cut, s.skill)
+		}
+	}
+	return res
+}
+
+// source adds the readings of one source.
+func (m *matcher) source(s *compiledSource, texts *views, steps int, res *Result) {
+	m.cuts = 0
+	chosen := m.choose(s.dialect, texts)
+	if chosen.all {
+		m.begin(steps)
+		for i := s.from; i < s.to; i++ {
+			m.template(&m.g.templates[i], texts, true, true, res)
+		}
+		return
+	}
+	candidates := chosen.next(s)
+	if len(candidates) == 0 {
+		return
+	}
+	m.begin(steps)
+	for _, c := range candidates {
+		m.template(&m.g.templates[c.template], texts, c.whole, c.rest, res)
+	}
 }
 
 // asked counts the sources that take part.
@@ -135,70 +161,61 @@ func (s *compiledSource) asked(ctx *Context) bool {
 	return ctx.Version == nil || ctx.Version(s.skill) == s.version
 }
 
-// template finds the readings of one template: of the text as it is and, if
-// there are none, of the text without its skip words. Those at an end where a
-// wildcard stands belong to the wildcard.
-func (m *matcher) template(t *template, texts *views) []Match {
-	whole, rest := &texts.whole, texts.without(t.wildStart, t.wildEnd)
-	if !t.mayMatch(whole) {
-		whole = nil
-	}
-	if rest != nil && !t.mayMatch(rest) {
-		rest = nil
-	}
-	if whole == nil && rest == nil || !mayApply(t.group, m.ctx.Values) {
-		return nil
-	}
-	if whole != nil {
-		if found := m.view(t, whole); len(found) > 0 {
-			return found
+// template adds the readings of one template: of the text as it is and, if there
+// are none, of the text without its skip words. Those at an end where a wildcard
+// stands belong to the wildcard.
+func (m *matcher) template(t *template, texts *views, whole, rest bool, res *Result) {
+	var without *view
+	if whole = whole && m.mayMatch(t, &texts.whole); rest {
+		if without = texts.without(t.ends()); without != nil && !m.mayMatch(t, without) {
+			without = nil
 		}
 	}
-	if rest != nil {
-		return m.view(t, rest)
+	if !whole && without == nil || !mayApply(t.group, m.known(-1)) {
+		return
 	}
-	return nil
+	if whole && m.view(t, &texts.whole, res) || without == nil {
+		return
+	}
+	m.view(t, without, res)
 }
 
-// view finds the readings of a template of one view of the text.
-func (m *matcher) view(t *template, v *view) []Match {
+// mayMatch passes over templates by their traits.
+func (m *matcher) mayMatch(t *template, v *view) bool { return !m.quick || t.mayMatch(v) }
+
+// view adds the readings of a template of one view of the text.
+func (m *matcher) view(t *template, v *view, res *Result) bool {
 	r := m.enter(v, &m.g.code, false)
 	defer m.leave()
 	r.walk(t.entry, 0, true, -1)
-	var found []Match
+	any := false
 	for _, captures := range r.whole {
 		if match, ok := m.finish(t, v, captures); ok {
-			found = append(found, match)
+			match.Rank.Order = len(res.Matches)
+			res.Matches = append(res.Matches, match)
+			any = true
 		}
 	}
-	return found
+	return any
 }
 
 // finish makes a Match of a way through a template, if the context allows it.
 func (m *matcher) finish(t *template, v *view, last int32) (Match, bool) {
+	known := m.known(last)
+	if !applies(t.group, known) {
+		return Match{}, false
+	}
 	match := Match{
 		Skill: t.source.skill, Version: t.source.version, Intent: t.intent, Group: t.group, Template: t.from,
 		Slots: make(map[string]assistant.Slot),
 	}
-	m.chain = m.chain[:0]
-	for i := last; i >= 0; i = m.captures[i].parent {
-		m.chain = append(m.chain, i)
-	}
-	values := m.ctx.Values
 	match.Rank.Literals = v.solid(0, len(v.runes))
 	for _, i := range slices.Backward(m.chain) {
-		c := &m.captures[i]
-		m.add(&match, v, c)
-		if c.edge.value >= 0 {
-			values = merged(values, c.list.values[c.edge.value].context)
-		}
-	}
-	if !applies(t.group, values) {
-		return Match{}, false
+		m.add(&match, v, &m.captures[i])
 	}
 	for _, c := range t.group.Requires {
 		if _, filled := match.Slots[c.Slot]; c.Slot != "" && !filled {
-			match.Slots[c.Slot] = assistant.Slot{Value: plainValue(values[c.Key])}
+			match.Slots[c.Slot] = assistant.Slot{Value: plainValue(known.value(c.Key))}
 		}
 	}
 	for slot, value := range t.group.Slots {
@@ -241,33 +258,60 @@ func (m *matcher) add(match *Match, v *view, c *captured) {
 	match.Captures[c.use.slot] = slot
 }
 
+// knowledge is what the caller knows, behind what the values of lists carry; what
+// stands first counts.
+type knowledge []map[string]any
+
+// known makes a chain of captures, newest first, and what is known with it.
+func (m *matcher) known(last int32) knowledge {
+	m.chain, m.knows = m.chain[:0], m.knows[:0]
+	for i := last; i >= 0; i = m.captures[i].parent {
+		m.chain = append(m.chain, i)
+		if c := &m.captures[i]; c.edge.value >= 0 {
+			m.knows = append(m.knows, c.list.values[c.edge.value].context)
+		}
+	}
+	m.knows = append(m.knows, m.ctx.Values)
+	return m.knows
+}
+
+func (k knowledge) value(key string) any {
+	for _, values := range k {
+		if value, known := values[key]; known {
+			return value
+		}
+	}
+	return nil
+}
+
+// lookup returns the value of a key, if there is one.
+func (k knowledge) lookup(key string) (any, bool) {
+	value := k.value(key)
+	return value, value != nil && value != ""
+}
+
 // mayApply checks the conditions that the caller's context decides already.
-func mayApply(g *Group, known map[string]any) bool {
+func mayApply(g *Group, known knowledge) bool {
 	for _, c := range g.Requires {
-		if value, present := lookup(known, c.Key); present && !c.holds(value) {
+		if value, present := known.lookup(c.Key); present && !c.holds(value) {
 			return false
 		}
 	}
 	for _, c := range g.Excludes {
-		if value, present := lookup(known, c.Key); present && c.holds(value) {
+		if value, present := known.lookup(c.Key); present && c.holds(value) {
 			return false
 		}
 	}
 	return true
 }
 
-func applies(g *Group, values map[string]any) bool {
+func applies(g *Group, known knowledge) bool {
 	for _, c := range g.Requires {
-		if value, present := lookup(values, c.Key); !present || !c.holds(value) {
+		if value, present := known.lookup(c.Key); !present || !c.holds(value) {
 			return false
 		}
 	}
-	return mayApply(&Group{Excludes: g.Excludes}, values)
-}
-
-func lookup(values map[string]any, key string) (any, bool) {
-	value := values[key]
-	return value, value != nil && value != ""
+	return mayApply(&Group{Excludes: g.Excludes}, known)
 }
 
 func (c *Condition) holds(value any) bool {

@@ -59,6 +59,7 @@ func TestMatchConstructs(t *testing.T) {
 		{"what's the time?", []string{"what's the time", "What’s the time ?"}, []string{"whats the time"}},
 		{"<greet> {who}", []string{"hello bob => who=bob", "good day bob => who=bob"}, []string{"day bob"}},
 		{"{color} lamp", []string{"dark-red lamp => color=maroon", "green lamp => color=green", "greenlamp => color=green"}, []string{"blue lamp"}},
+		{"{music}", []string{"pop music => music=pop music", "pop-music => music=pop music"}, []string{"popmusic"}},
 		{"the {color:paint} one", []string{"the red one => paint=#f00"}, nil},
 		{"say {who} now", []string{"say bob, my friend now => who=bob, my friend", "say now now => who=now"}, []string{"say now", "saynow now"}},
 		{"say {who}", []string{"Say Hello, World!  => who=Hello, World", "say A.C. => who=A.C."}, []string{"say", "say !"}},
@@ -79,8 +80,9 @@ func TestMatchConstructs(t *testing.T) {
 			"color": {Values: []Value{
 				{In: Template{Text: "red"}, Out: "#f00"}, {In: Template{Text: "green"}}, {In: Template{Text: "[dark] red"}, Out: "maroon"},
 			}},
-			"heat": {Kind: ListRange, Range: Range{From: 5, To: 30, Fractions: FractionsHalves}},
-			"less": {Kind: ListRange, Range: Range{From: 0, To: 100, Multiplier: -1}},
+			"music": {Values: []Value{{In: Template{Text: "pop music"}}}},
+			"heat":  {Kind: ListRange, Range: Range{From: 5, To: 30, Fractions: FractionsHalves}},
+			"less":  {Kind: ListRange, Range: Range{From: 0, To: 100, Multiplier: -1}},
 		}
 		g := compile(t, "en", src)
 		for _, y := range c.yes {

@@ -43,24 +43,27 @@ func (l *language) addNumberWords() {
 	}
 }
 
+func (l *language) begins() mask { return digitsBegin().or(l.words.begins()) }
+
 // numbers implements numberReader. Digits count as words: "3 million", 10万.
-func (l *language) numbers(runes []rune, pos int) []span {
+func (l *language) numbers(found []span, runes []rune, pos int) []span {
 	sign := 1.0
 	if end, w := l.words.longest(runes, pos); end > 0 && w.kind == numberMinus {
 		sign, pos = -1, l.skip(runes, end)
 	}
-	found := l.cardinals(runes, pos)
+	from := len(found)
+	found = l.cardinals(found, runes, pos)
 	if l.file.Number.DigitStrings {
-		found = append(found, l.digitStrings(runes, pos)...)
+		found = l.digitStrings(found, runes, pos)
 	}
-	for _, s := range slices.Clone(found) {
-		found = append(found, l.decimals(runes, s)...)
+	for _, s := range found[from:] {
+		found = l.decimals(found, runes, s)
 		if end, more := l.suffixes.longest(runes, l.skip(runes, s.end)); end > 0 && s.value == math.Trunc(s.value) {
 			found = append(found, span{end, s.value + more})
 		}
 	}
-	for i := range found {
-		found[i].value *= sign
+	for i := range found[from:] {
+		found[from+i].value *= sign
 	}
 	return found
 }
@@ -79,9 +82,8 @@ type cardinal struct {
 	afterFill bool
 }
 
-// cardinals returns every number that the words from pos on make.
-func (l *language) cardinals(runes []rune, pos int) []span {
-	var found []span
+// cardinals appends every number that the words from pos on make.
+func (l *language) cardinals(found []span, runes []rune, pos int) []span {
 	var c cardinal
 	for first := true; ; first = false {
 		at := pos
@@ -204,8 +206,7 @@ func (l *language) sum(c *cardinal) float64 {
 }
 
 // digitStrings reads two or more single digits in a row as they would be written.
-func (l *language) digitStrings(runes []rune, pos int) []span {
-	var found []span
+func (l *language) digitStrings(found []span, runes []rune, pos int) []span {
 	value := 0.0
 	for n := 1; n <= maxDigits; n++ {
 		end, digit, ok := l.singleDigit(runes, pos)
@@ -226,13 +227,13 @@ func (l *language) singleDigit(runes []rune, pos int) (end int, digit float64, o
 }
 
 // decimals reads "point two five" behind a whole number.
-func (l *language) decimals(runes []rune, whole span) []span {
+func (l *language) decimals(found []span, runes []rune, whole span) []span {
 	pos, w := l.words.longest(runes, l.skip(runes, whole.end))
 	if pos == 0 || w.kind != numberPoint || whole.value != math.Trunc(whole.value) {
-		return nil
+		return found
 	}
-	var found []span
-	text := strconv.AppendFloat(nil, whole.value, 'f', -1, 64)
+	var room [64]byte
+	text := strconv.AppendFloat(room[:0], whole.value, 'f', -1, 64)
 	text = append(text, '.')
 	for range maxDigits {
 		end, digit, ok := l.singleDigit(runes, pos)

@@ -13,7 +13,7 @@ func longest(t *testing.T, lang, list, text string) (float64, bool) {
 		t.Fatalf("language %s: %v", lang, err)
 	}
 	runes := runesOf(foldText(text))
-	for _, s := range l.builtin(list)(runes, 0) {
+	for _, s := range l.builtin(list)(nil, runes, 0) {
 		if s.end == len(runes) {
 			return s.value, true
 		}
@@ -74,7 +74,7 @@ func TestNumbersEndEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []float64
-	for _, s := range l.numbers(runesOf(foldText("one hundred and twenty five")), 0) {
+	for _, s := range l.numbers(nil, runesOf(foldText("one hundred and twenty five")), 0) {
 		got = append(got, s.value)
 	}
 	if !slices.Equal(got, []float64{1, 100, 120, 125}) {
@@ -131,7 +131,7 @@ func FuzzBuiltinLists(f *testing.F) {
 		runes := runesOf(foldText(text))
 		for _, l := range languages {
 			for _, name := range builtinNames() {
-				for _, s := range l.builtin(name)(runes, 0) {
+				for _, s := range l.builtin(name)(nil, runes, 0) {
 					if s.end <= 0 || s.end > len(runes) || s.value != s.value {
 						t.Fatalf("{%s} of %q: %+v", name, text, s)
 					}

@@ -1,5 +1,7 @@
 package nlu
 
+import "slices"
+
 // A template becomes a program: nodes that point forward, as in a Thompson
 // automaton, with a word, not a character, to a node.
 
@@ -14,13 +16,11 @@ const (
 	opList
 )
 
+// node is kept small, since there are many: what it holds is in its code.
 type node struct {
-	op   op
-	next int32
-	text []rune
-	alts []int32
-	rule *subProgram
-	list *listNode
+	op       op
+	next     int32
+	from, to int32 // of code.words, code.ways; from alone: of code.rules, code.lists
 }
 
 // listNode is one use of a list.
@@ -31,9 +31,14 @@ type listNode struct {
 	capture bool
 }
 
-// code is an arena of nodes.
+// code is an arena of nodes and what they hold.
 type code struct {
 	nodes []node
+	words []rune
+	ways  []int32
+	rules []*subProgram
+	lists []*listNode
+	known map[string]int32 // words that are there already, while the code is made
 	limit int
 }
 
@@ -42,9 +47,50 @@ func (c *code) add(n node) int32 {
 	return int32(len(c.nodes) - 1) //nolint:gosec // limited far below
 }
 
+func (c *code) addText(text []rune, next int32) int32 {
+	from, again := c.known[string(text)]
+	if !again {
+		from = int32(len(c.words)) //nolint:gosec // limited by the nodes
+		c.words = append(c.words, text...)
+		if c.known == nil {
+			c.known = make(map[string]int32)
+		}
+		c.known[string(text)] = from
+	}
+	return c.add(node{op: opText, next: next, from: from, to: from + int32(len(text))}) //nolint:gosec // limited by the template
+}
+
+func (c *code) addSplit(ways []int32) int32 {
+	from := int32(len(c.ways)) //nolint:gosec // limited by the nodes
+	c.ways = append(c.ways, ways...)
+	return c.add(node{op: opSplit, from: from, to: from + int32(len(ways))}) //nolint:gosec // limited by the template
+}
+
+func (c *code) addRule(p *subProgram, next int32) int32 {
+	c.rules = append(c.rules, p)
+	return c.add(node{op: opRule, next: next, from: int32(len(c.rules) - 1)}) //nolint:gosec // limited by the nodes
+}
+
+func (c *code) addList(l *listNode, next int32) int32 {
+	c.lists = append(c.lists, l)
+	return c.add(node{op: opList, next: next, from: int32(len(c.lists) - 1)}) //nolint:gosec // limited by the nodes
+}
+
+// done frees what only the making of the code needs, and the room to grow.
+func (c *code) done() {
+	c.known = nil
+	c.nodes, c.words, c.ways = slices.Clone(c.nodes), slices.Clone(c.words), slices.Clone(c.ways)
+}
+
+func (c *code) text(n *node) []rune      { return c.words[n.from:n.to] }
+func (c *code) alts(n *node) []int32     { return c.ways[n.from:n.to] }
+func (c *code) rule(n *node) *subProgram { return c.rules[n.from] }
+func (c *code) list(n *node) *listNode   { return c.lists[n.from] }
+
 // subProgram is a piece that is run on its own: where may it end?
 type subProgram struct {
 	entry int32
+	size  int // see builder.size; not known of list values
 	traits
 }
 
@@ -96,9 +142,13 @@ type traits struct {
 	wildEnd   bool // a wildcard may stand at the end
 }
 
-func textTraits(word []rune) traits {
+// textTraits are those of words, between which a blank may be something else.
+func textTraits(words []rune) traits {
 	t := traits{empty: true}
-	for _, r := range word {
+	for _, r := range words {
+		if isBlank(r) {
+			continue
+		}
 		if t.empty {
 			t.first.add(r)
 		}
@@ -135,10 +185,10 @@ func (t traits) either(o traits) traits {
 
 // mayMatch is false only where the text cannot match.
 func (t *traits) mayMatch(v *view) bool {
-	if !t.must.within(v.have) {
+	if len(v.runes) == 0 || !t.must.within(v.have) {
 		return false
 	}
-	if t.anyFirst || t.empty || len(v.runes) == 0 || isHyphen(v.runes[0]) {
+	if t.anyFirst || t.empty || isHyphen(v.runes[0]) {
 		return true
 	}
 	return t.first.has(v.runes[0])

@@ -22,6 +22,9 @@ func sourceSteps(n int) int {
 // runs end within a few, and remembering costs more than they do.
 const memoAfter = 128
 
+// fewCaptures are sooner looked through than looked up.
+const fewCaptures = 16
+
 // captured is a list value in a chain of such, newest first; the same chain has
 // the same number, so that ways that differ in words alone are known to be one.
 type captured struct {
@@ -89,7 +92,7 @@ func (r *run) walk(n int32, pos int, start bool, captures int32) bool {
 		case opAccept:
 			return r.accept(pos, start, captures)
 		case opText:
-			pos, ok = r.v.text(nd.text, pos, start)
+			pos, ok = r.v.text(r.code.text(nd), pos, start)
 			start = false
 		case opBlank:
 			pos, start, ok = r.v.blank(pos, start)
@@ -152,11 +155,11 @@ func (r *run) ways(nd *node, at state, captures int32) bool {
 	pos, any := int(at.pos), false
 	switch nd.op {
 	case opSplit:
-		for _, alt := range nd.alts {
+		for _, alt := range r.code.alts(nd) {
 			any = r.walk(alt, pos, at.start, captures) || any
 		}
 	case opRule:
-		ends := r.m.ruleEnds(r.v, r.code, nd.rule, at)
+		ends := r.m.ruleEnds(r.v, r.code, r.code.rule(nd), at)
 		for i := ends.from; i < ends.to; i++ {
 			e := r.m.ends[i]
 			any = r.walk(nd.next, int(e.pos), e.start, captures) || any
@@ -171,9 +174,10 @@ func (r *run) ways(nd *node, at state, captures int32) bool {
 // list goes on behind every value of a list. The list keeps the word start of
 // where it began, so a blank behind it may be missing: kitchenlights.
 func (r *run) list(nd *node, at state, captures int32) bool {
-	l := nd.list.list
+	use := r.code.list(nd)
+	l := use.list
 	if l == nil {
-		if l = r.m.ctx.Lists.get(nd.list.home); l == nil {
+		if l = r.m.ctx.Lists.get(use.home); l == nil {
 			return false
 		}
 	}
@@ -188,7 +192,7 @@ func (r *run) list(nd *node, at state, captures int32) bool {
 	edges := r.m.listEdges(r.v, l, at)
 	for i := edges.from; i < edges.to; i++ {
 		e := r.m.edges[i]
-		next := r.capture(captures, nd.list, l, at.pos, e)
+		next := r.capture(captures, use, l, at.pos, e)
 		any = r.walk(nd.next, int(e.end), at.start, next) || any
 	}
 	return any
@@ -216,28 +220,38 @@ func (r *run) cutsNumber(captures int32, at state) bool {
 // wildcard takes any text, up to every place where what follows might match.
 func (r *run) wildcard(nd *node, l *list, at state, captures int32) bool {
 	from := skipBlanks(r.v.runes, int(at.pos))
+	following, use := &r.code.nodes[nd.next], r.code.list(nd)
 	any := false
 	for to := from + 1; to <= len(r.v.runes); to++ {
 		if isBlank(r.v.runes[to-1]) {
 			continue
 		}
-		if following := &r.code.nodes[nd.next]; following.op == opText && !r.v.hasAt(following.text, to) ||
-			following.op == opAccept && !r.quiet && to < len(r.v.runes) {
+		if !r.mayFollow(following, to) {
 			if !r.step() {
 				break
 			}
 			continue
 		}
-		e := edge{end: int32(to), value: -1}                    //nolint:gosec // a position
-		next := r.capture(captures, nd.list, l, int32(from), e) //nolint:gosec // a position
+		e := edge{end: int32(to), value: -1}                //nolint:gosec // a position
+		next := r.capture(captures, use, l, int32(from), e) //nolint:gosec // a position
 		any = r.walk(nd.next, to, false, next) || any
 	}
 	return any
 }
 
-// hasAt is false only where the word cannot match at pos, within a word.
-func (v *view) hasAt(word []rune, pos int) bool {
-	return len(word) == 0 || isMark(word[0]) || pos < len(v.runes) && v.runes[pos] == word[0]
+// mayFollow is false only where a node cannot match within a word.
+func (r *run) mayFollow(nd *node, pos int) bool {
+	switch nd.op {
+	case opText:
+		return r.v.hasAt(r.code.text(nd), pos)
+	case opBlank:
+		_, _, ok := r.v.blank(pos, false)
+		return ok
+	case opAccept:
+		return r.quiet || pos == len(r.v.runes)
+	case opSplit, opRule, opList:
+	}
+	return true
 }
 
 func (r *run) capture(parent int32, use *listNode, l *list, from int32, e edge) int32 {
@@ -245,152 +259,17 @@ func (r *run) capture(parent int32, use *listNode, l *list, from int32, e edge) 
 		return parent
 	}
 	c := captured{parent: parent, use: use, list: l, from: from, edge: e}
-	if id, known := r.m.interned[c]; known {
-		return id
+	m := r.m
+	if i := slices.Index(m.captures[:min(len(m.captures), fewCaptures)], c); i >= 0 {
+		return int32(i) //nolint:gosec // a few
 	}
-	id := int32(len(r.m.captures)) //nolint:gosec // bounded by the steps
-	r.m.captures = append(r.m.captures, c)
-	r.m.interned[c] = id
+	id := int32(len(m.captures)) //nolint:gosec // bounded by the steps
+	if id >= fewCaptures {
+		if known, again := m.interned[c]; again {
+			return known
+		}
+		m.interned[c] = id
+	}
+	m.captures = append(m.captures, c)
 	return id
-}
-
-// ruleEnds finds where a rule may end. The answer is kept for the other templates.
-func (m *matcher) ruleEnds(v *view, c *code, p *subProgram, at state) extent {
-	key := ruleKey{p, at.pos, at.start}
-	if known, ok := v.rules[key]; ok {
-		return known
-	}
-	cuts := m.cuts
-	ends := m.piece(v, c, p, at)
-	from := int32(len(m.ends)) //nolint:gosec // bounded by the steps
-	m.ends = append(m.ends, ends...)
-	found := extent{from, int32(len(m.ends))} //nolint:gosec // bounded by the steps
-	if m.cuts == cuts {
-		v.rules[key] = found
-	}
-	return found
-}
-
-// piece finds where a piece may end. The answer holds until the next question.
-func (m *matcher) piece(v *view, c *code, p *subProgram, at state) []end {
-	if !p.must.within(v.have) {
-		return nil
-	}
-	r := m.enter(v, c, true)
-	defer m.leave()
-	r.walk(p.entry, int(at.pos), at.start, -1)
-	return r.ends
-}
-
-// listEdges finds the values of a list that begin at a place. The answer is kept,
-// but for one that was cut: sources share the lists of a home, and each has its
-// own steps.
-func (m *matcher) listEdges(v *view, l *list, at state) extent {
-	key := listKey{l, at.pos, at.start}
-	if known, ok := v.lists[key]; ok {
-		return known
-	}
-	cuts := m.cuts
-	var edges []edge
-	switch {
-	case l.find != nil:
-		for _, s := range l.find(v.runes, skipBlanks(v.runes, int(at.pos))) {
-			edges = append(edges, edge{end: int32(s.end), value: -1, number: s.value}) //nolint:gosec // a position
-		}
-	case l.kind == ListRange:
-		edges = l.rangeEdges(v.runes, skipBlanks(v.runes, int(at.pos)))
-	default:
-		edges = m.valueEdges(v, l, at)
-	}
-	from := int32(len(m.edges)) //nolint:gosec // bounded by the steps
-	m.edges = append(m.edges, edges...)
-	found := extent{from, int32(len(m.edges))} //nolint:gosec // bounded by the steps
-	if m.cuts == cuts {
-		v.lists[key] = found
-	}
-	return found
-}
-
-func (m *matcher) valueEdges(v *view, l *list, at state) []edge {
-	pos := int(at.pos)
-	if at.start {
-		pos = skipBlanks(v.runes, pos)
-	}
-	if pos == len(v.runes) {
-		return nil
-	}
-	// Within a word, a blank that an optional part left at the start of a value
-	// means nothing either.
-	at.start = at.start || !isBlank(v.runes[pos])
-	var edges []edge
-	try := func(i int32) {
-		value := &l.values[i]
-		for _, e := range m.piece(v, l.code, &value.subProgram, at) {
-			if e.pos > at.pos {
-				edges = append(edges, edge{end: e.pos, value: i})
-			}
-		}
-	}
-	if isHyphen(v.runes[pos]) { // it may be a blank
-		for i := range l.values {
-			try(int32(i))
-		}
-		return edges
-	}
-	for _, i := range l.byFirst[hashRune(v.runes[pos])] {
-		try(i)
-	}
-	return edges
-}
-
-// text matches a word, or a part of one, at pos. A mark in it may be missing at
-// the edge of a word, where the text has lost its own.
-func (v *view) text(word []rune, pos int, start bool) (int, bool) {
-	if start {
-		pos = skipBlanks(v.runes, pos)
-	}
-	if to, ok := v.prefix(word, pos); ok || !start {
-		return to, ok
-	}
-	// A hyphen at the start of a word may be a blank.
-	from := pos
-	for pos < len(v.runes) && (isBlank(v.runes[pos]) || isHyphen(v.runes[pos])) {
-		pos++
-	}
-	if pos == from {
-		return 0, false
-	}
-	return v.prefix(word, pos)
-}
-
-func (v *view) prefix(word []rune, pos int) (int, bool) {
-	for _, r := range word {
-		if pos < len(v.runes) && v.runes[pos] == r {
-			pos++
-			continue
-		}
-		atEdge := pos == 0 || pos >= len(v.runes) || isBlank(v.runes[pos]) || isBlank(v.runes[pos-1])
-		if !isMark(r) || !atEdge && !v.ignoreBlanks {
-			return 0, false
-		}
-	}
-	return pos, true
-}
-
-// blank matches a blank of a template.
-func (v *view) blank(pos int, start bool) (int, bool, bool) {
-	switch {
-	case start, v.ignoreBlanks, pos >= len(v.runes):
-		return pos, start, true
-	case isBlank(v.runes[pos]), isHyphen(v.runes[pos]):
-		return pos + 1, true, true
-	}
-	return 0, false, false
-}
-
-func (l *Lists) get(name string) *list {
-	if l == nil {
-		return nil
-	}
-	return l.lists[name]
 }

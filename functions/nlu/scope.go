@@ -76,7 +76,7 @@ func (s *scope) prepare(r *rule) error {
 	if err != nil {
 		return err
 	}
-	r.sub = &subProgram{entry: entry, traits: t}
+	r.sub = &subProgram{entry: entry, size: b.size(), traits: t}
 	return nil
 }
 
@@ -126,7 +126,7 @@ func (s *scope) use(e exprRule, t Template) (*rule, error) {
 // find returns the list that a template names, or the name of a list of the home.
 func (s *scope) find(e exprList, t Template) (*list, string, error) {
 	if e.inline != nil {
-		return &list{kind: ListRange, rng: e.inline, words: s.words}, "", nil
+		return s.rangeList(e.inline), "", nil
 	}
 	if _, known := s.lists[e.list]; known {
 		if slices.Contains(s.opening, "{"+e.list+"}") {
@@ -163,7 +163,7 @@ func (s *scope) builtin(name string) *list {
 	if find == nil {
 		return nil
 	}
-	l := &list{kind: listBuiltin, find: find}
+	l := &list{kind: listBuiltin, find: find, builtin: name, first: s.language.begin()}
 	s.ready[":"+name] = l
 	return l
 }
@@ -204,13 +204,21 @@ func (s *scope) compileList(name string, def List) (*list, error) {
 		if err := rng.check(); err != nil {
 			return nil, fmt.Errorf("list %s: %w", name, err)
 		}
-		l.rng = &rng
+		return s.rangeList(&rng), nil
 	case ListValues:
-		for _, v := range def.Values {
-			if err := s.addValue(l, v); err != nil {
+		plain := make([][]rune, len(def.Values))
+		l.values = make([]listValue, len(def.Values))
+		for i, v := range def.Values {
+			value, t, err := s.value(v, &plain[i])
+			if err != nil {
 				return nil, err
 			}
+			if l.values[i] = value; i > 0 {
+				t = l.shared.either(t)
+			}
+			l.shared = t
 		}
+		l.keys = newKeys(s.code, l.values, plain)
 	case ListWildcard, ListHome:
 	default:
 		return nil, fmt.Errorf("list %s: unknown kind %d", name, def.Kind)
@@ -218,23 +226,38 @@ func (s *scope) compileList(name string, def List) (*list, error) {
 	return l, nil
 }
 
-func (s *scope) addValue(l *list, v Value) error {
+func (s *scope) rangeList(rng *Range) *list {
+	l := &list{kind: ListRange, rng: rng, words: s.words, first: digitsBegin()}
+	if s.words != nil {
+		l.first = s.words.begins()
+	}
+	return l
+}
+
+// value compiles a value of a list; one that is a plain text needs no program.
+func (s *scope) value(v Value, plain *[]rune) (listValue, traits, error) {
 	e, err := parseTemplate(v.In)
 	if err != nil {
-		return err
+		return listValue{}, traits{}, err
 	}
-	b := builder{scope: s, t: v.In, from: len(s.code.nodes)}
-	entry, t, err := b.program(trimBlanks(e))
-	if err != nil {
-		return err
+	var t traits
+	value := listValue{out: plainValue(v.Out), context: v.Context}
+	if value.out == nil && isPlain(e) {
+		value.out = plainText(v.In.Text)
+	}
+	if *plain = plainWords(e); *plain != nil {
+		t = textTraits(*plain)
+	} else {
+		value.piece = &subProgram{}
+		b := builder{scope: s, t: v.In, from: len(s.code.nodes)}
+		value.piece.entry, value.piece.traits, err = b.program(trimBlanks(e))
+		if err != nil {
+			return listValue{}, traits{}, err
+		}
+		t = value.piece.traits
 	}
 	if t.empty {
-		return v.In.errorAt(0, "a list value matches the empty text")
+		return listValue{}, traits{}, v.In.errorAt(0, "a list value matches the empty text")
 	}
-	out := plainValue(v.Out)
-	if out == nil && isPlain(e) {
-		out = plainText(v.In.Text)
-	}
-	l.add(listValue{subProgram: subProgram{entry: entry, traits: t}, out: out, context: v.Context})
-	return nil
+	return value, t, nil
 }

@@ -112,22 +112,25 @@ func (f *folder) compose() []char {
 	for i, c := range chars {
 		f.bytes = utf8.AppendRune(f.bytes, c.r)
 		for len(f.at) < len(f.bytes) {
-			f.at = append(f.at, int32(i)) //nolint:gosec // texts are far shorter than 2 GiB
+			f.at = append(f.at, int32(i))
 		}
 	}
 	if norm.NFC.IsNormal(f.bytes) {
 		return chars
 	}
 	var out []char
-	var iter norm.Iter
-	iter.Init(norm.NFC, f.bytes)
-	for !iter.Done() {
-		from := chars[f.at[iter.Pos()]]
-		segment := string(iter.Next())
-		to := chars[f.at[iter.Pos()-1]]
-		for _, r := range segment {
-			out = append(out, char{r: r, start: from.start, end: to.end})
+	var composed []byte
+	for from := 0; from < len(f.bytes); {
+		to := from + norm.NFC.NextBoundary(f.bytes[from:], true)
+		composed = norm.NFC.Append(composed[:0], f.bytes[from:to]...)
+		c := char{start: chars[f.at[from]].start, end: chars[f.at[to-1]].end}
+		for at := 0; at < len(composed); {
+			r, size := utf8.DecodeRune(composed[at:])
+			c.r = r
+			out = append(out, c)
+			at += size
 		}
+		from = to
 	}
 	return out
 }

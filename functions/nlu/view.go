@@ -12,6 +12,7 @@ type dialect struct {
 	ignoreBlanks bool
 	skip         [][]rune // skip words, longest first
 	skipFirst    mask     // what they begin with
+	ends         [4]bool  // the ends of its templates, see template.ends
 }
 
 func newDialect(s *Source, l *language) *dialect {
@@ -74,7 +75,7 @@ type views struct {
 	solid   []char // where blanks mean nothing: the text without them
 	whole   view
 	found   []interval // skip words
-	skipped [4]skipped // by what to keep: skip words at the start, at the end
+	skipped [4]skipped // by the ends that keep theirs
 }
 
 // skipped is a text without its skip words.
@@ -108,25 +109,48 @@ func (v *view) read(d *dialect, source string, chars []char) {
 	if v.rules == nil {
 		v.rules, v.lists = make(map[ruleKey]extent), make(map[listKey]extent)
 	}
-	clear(v.rules)
-	clear(v.lists)
 }
 
-// without returns the text without its skip words, nil where it has none.
-func (vs *views) without(keepStart, keepEnd bool) *view {
+// forget drops all that is known of the text, and returns how much it was.
+func (vs *views) forget() int {
+	known := vs.whole.forget()
+	for i := range vs.skipped {
+		known = max(known, vs.skipped[i].view.forget())
+	}
+	vs.source = ""
+	return known
+}
+
+func (v *view) forget() int {
+	known := max(len(v.rules), len(v.lists))
+	clear(v.rules)
+	clear(v.lists)
+	v.source = ""
+	return known
+}
+
+// ends tells at which ends a template keeps skip words, since a wildcard may
+// stand there: 1 the start, 2 the end, 3 both.
+func (t *template) ends() int {
+	ends := 0
+	if t.wildStart {
+		ends |= 1
+	}
+	if t.wildEnd {
+		ends |= 2
+	}
+	return ends
+}
+
+// without returns the text without its skip words but those that are kept, nil
+// where it has none.
+func (vs *views) without(ends int) *view {
 	if len(vs.found) == 0 {
 		return nil
 	}
-	i := 0
-	if keepStart {
-		i |= 1
-	}
-	if keepEnd {
-		i |= 2
-	}
-	s := &vs.skipped[i]
+	s := &vs.skipped[ends]
 	if !s.known {
-		s.chars = vs.removeSkipWords(s.chars[:0], keepStart, keepEnd)
+		s.chars = vs.removeSkipWords(s.chars[:0], ends&1 != 0, ends&2 != 0)
 		s.known, s.differs = true, len(s.chars) < len(vs.whole.chars)
 		if s.differs {
 			s.view.read(vs.d, vs.source, s.chars)
@@ -248,4 +272,54 @@ func runesOf(chars []char) []rune {
 		out[i] = c.r
 	}
 	return out
+}
+
+// hasAt is false only where the word cannot match at pos, within a word.
+func (v *view) hasAt(word []rune, pos int) bool {
+	return len(word) == 0 || isMark(word[0]) || pos < len(v.runes) && v.runes[pos] == word[0]
+}
+
+// text matches a word, or a part of one, at pos. A mark in it may be missing at
+// the edge of a word, where the text has lost its own.
+func (v *view) text(word []rune, pos int, start bool) (int, bool) {
+	if start {
+		pos = skipBlanks(v.runes, pos)
+	}
+	if to, ok := v.prefix(word, pos); ok || !start {
+		return to, ok
+	}
+	// A hyphen at the start of a word may be a blank.
+	from := pos
+	for pos < len(v.runes) && (isBlank(v.runes[pos]) || isHyphen(v.runes[pos])) {
+		pos++
+	}
+	if pos == from {
+		return 0, false
+	}
+	return v.prefix(word, pos)
+}
+
+func (v *view) prefix(word []rune, pos int) (int, bool) {
+	for _, r := range word {
+		if pos < len(v.runes) && v.runes[pos] == r {
+			pos++
+			continue
+		}
+		atEdge := pos == 0 || pos >= len(v.runes) || isBlank(v.runes[pos]) || isBlank(v.runes[pos-1])
+		if !isMark(r) || !atEdge && !v.ignoreBlanks {
+			return 0, false
+		}
+	}
+	return pos, true
+}
+
+// blank matches a blank of a template.
+func (v *view) blank(pos int, start bool) (int, bool, bool) {
+	switch {
+	case start, v.ignoreBlanks, pos >= len(v.runes):
+		return pos, start, true
+	case isBlank(v.runes[pos]), isHyphen(v.runes[pos]):
+		return pos + 1, true, true
+	}
+	return 0, false, false
 }

@@ -27,7 +27,7 @@ const (
 // Suite is a grammar with the fixtures that its sentences are run with.
 type Suite struct {
 	Lang     string
-	grammar  *nlu.Grammar
+	Grammar  *nlu.Grammar
 	fixtures map[string]*nlu.Lists
 }
 
@@ -76,13 +76,33 @@ type test struct {
 // Run runs the sentences of a file, one JSON object a line, and adds them to the
 // report.
 func (s *Suite) Run(tests io.Reader, opts Options, report *Report) error {
-	lines := bufio.NewScanner(tests)
-	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
-	every := max(opts.Every, 1)
 	limit := opts.MaxFailures
 	if limit == 0 {
 		limit = 20
 	}
+	err := s.each(tests, opts.Every, func(t *test, ctx nlu.Context) {
+		if f, ok := s.run(t, ctx, report); !ok && len(report.Failures) < limit {
+			report.Failures = append(report.Failures, f)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	report.Lang = s.Lang
+	report.percentiles()
+	return nil
+}
+
+// Each calls do with the sentences of a file, one JSON object a line, and what is
+// known where they are spoken.
+func (s *Suite) Each(tests io.Reader, opts Options, do func(text string, ctx nlu.Context)) error {
+	return s.each(tests, opts.Every, func(t *test, ctx nlu.Context) { do(t.Text, ctx) })
+}
+
+func (s *Suite) each(tests io.Reader, every int, do func(*test, nlu.Context)) error {
+	lines := bufio.NewScanner(tests)
+	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
+	every = max(every, 1)
 	for n := 1; lines.Scan(); n++ {
 		if n%every != 0 || len(strings.TrimSpace(lines.Text())) == 0 {
 			continue
@@ -95,21 +115,17 @@ func (s *Suite) Run(tests io.Reader, opts Options, report *Report) error {
 		if !known {
 			return fmt.Errorf("line %d of the sentences: the grammar has no fixture %q", n, t.Fixture)
 		}
-		if f, ok := s.run(&t, home, report); !ok && len(report.Failures) < limit {
-			report.Failures = append(report.Failures, f)
-		}
+		do(&t, nlu.Context{Values: t.Context, Lists: home})
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read the sentences: %w", err)
 	}
-	report.Lang = s.Lang
-	report.percentiles()
 	return nil
 }
 
-func (s *Suite) run(t *test, home *nlu.Lists, report *Report) (Failure, bool) {
+func (s *Suite) run(t *test, ctx nlu.Context, report *Report) (Failure, bool) {
 	start := time.Now() // monotonic: it meters
-	result := s.grammar.Match(t.Text, nlu.Context{Values: t.Context, Lists: home})
+	result := s.Grammar.Match(t.Text, ctx)
 	report.times = append(report.times, time.Since(start))
 	report.Total++
 	if result.Truncated {

@@ -58,12 +58,14 @@ type groupFile struct {
 }
 
 type fixtureFile struct {
-	Entities []struct {
-		Name   string `json:"name"`
-		Domain string `json:"domain"`
-	} `json:"entities"`
-	Areas  []named `json:"areas"`
-	Floors []named `json:"floors"`
+	Entities []entityFile `json:"entities"`
+	Areas    []named      `json:"areas"`
+	Floors   []named      `json:"floors"`
+}
+
+type entityFile struct {
+	Name   string `json:"name"`
+	Domain string `json:"domain"`
 }
 
 type named struct {
@@ -114,7 +116,7 @@ func Load(name string, r io.Reader) (*Suite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the grammar %s: %w", name, err)
 	}
-	s := &Suite{Lang: f.Language, grammar: g, fixtures: make(map[string]*nlu.Lists, len(f.Fixtures))}
+	s := &Suite{Lang: f.Language, Grammar: g, fixtures: make(map[string]*nlu.Lists, len(f.Fixtures))}
 	for id, fixture := range f.Fixtures {
 		if s.fixtures[id], err = fixture.lists(); err != nil {
 			return nil, fmt.Errorf("fixture %s of %s: %w", id, name, err)
