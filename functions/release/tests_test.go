@@ -42,7 +42,7 @@ func TestASkillThatFitsTooMuchIsRefused(t *testing.T) {
 	var greedy strings.Builder
 	greedy.WriteString("language: en\nlists: {a: wildcard}\nintents:\n  Ask: [ask soup]\n  Count:\n")
 	for i := range 4900 {
-		fmt.Fprintf(&greedy, "    - \"{a}(ask|tea|a|e|t){a:b%d}(green|t|e|a){a:c}\"\n", i%7)
+		fmt.Fprintf(&greedy, "    - \"{a} [{a:b%d}] [{a:c}] {a:d} [{a:e}]\"\n", i%7)
 	}
 	soup := oracle("aab", "hot").with(files{"sentences/en.yaml": greedy.String()})
 	_, err := h.deploy(soup.write(t))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -23,7 +24,8 @@ const turnNumbers = 1 << 20
 // turnKey orders turns by the time they were received, so that no index is
 // needed for that. The number tells those of the same millisecond apart.
 func turnKey(received time.Time, n int64) int64 {
-	return max(received.UnixMilli(), 0)*turnNumbers + n%turnNumbers
+	const last = math.MaxInt64/turnNumbers - 1 // in the year 2248
+	return min(max(received.UnixMilli(), 0), last)*turnNumbers + n%turnNumbers
 }
 
 // FindTurn returns the first of the ids that is committed, else ErrNotFound.
