@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,23 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// TestSource looks at every file that the program is built from. The results of
+// tests are remembered until a file that they looked at changes, and what the
+// compiler reads, which TestMain starts, is not known to that.
+func TestSource(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".json")) {
+			files++
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files of source, %v", files, err)
+	}
 }
 
 // Hark is `hark up` as a process, with a data folder that outlives it.

@@ -36,7 +36,7 @@ func command() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(up(), benchmark(), showVersion())
+	root.AddCommand(up(), benchmark(), understanding(), showVersion())
 	root.AddCommand(cli.Commands(talk)...)
 	return root
 }

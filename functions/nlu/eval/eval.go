@@ -43,11 +43,12 @@ type Report struct {
 	Total     int       `json:"total"`
 	Passed    int       `json:"passed"`
 	Ties      int       `json:"ties"` // sentences where another outcome ranked the same
+	Tied      []string  `json:"-"`    // the ids of these
 	Truncated int       `json:"truncated"`
 	P50       int64     `json:"p50_us"`
 	P99       int64     `json:"p99_us"`
 	Max       int64     `json:"max_us"`
-	Failures  []Failure `json:"failures,omitempty"`
+	Failures  []Failure `json:"-"`
 
 	times []time.Duration
 }
@@ -133,6 +134,7 @@ func (s *Suite) run(t *test, ctx nlu.Context, report *Report) (Failure, bool) {
 	}
 	if tied(result.Matches) {
 		report.Ties++
+		report.Tied = append(report.Tied, t.ID)
 	}
 	if t.passes(result.Matches) {
 		report.Passed++

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/hark-voice/hark/functions/nlu/eval"
+	"github.com/spf13/cobra"
+)
+
+// understanding is the commands that try the matcher of sentences, without a
+// running Hark.
+func understanding() *cobra.Command {
+	c := &cobra.Command{
+		Use: "nlu", Short: "Try how sentences are understood", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(evaluate())
+	return c
+}
+
+func evaluate() *cobra.Command {
+	var grammar string
+	var tests, derived string
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "eval --grammar FILE --tests FILE [--derived FILE]", Short: "Run test sentences against a grammar", Args: cobra.NoArgs,
+		Long: "Run test sentences, a JSON object a line, against a grammar. What was not understood as expected is printed, then the\n" +
+			"sentences of which another reading ranked the same, then the score as JSON. It fails where a sentence did.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			suite, err := loadSuite(grammar)
+			if err != nil {
+				return err
+			}
+			report := &eval.Report{}
+			for _, name := range []string{tests, derived} {
+				if err := runSentences(suite, name, report); err != nil {
+					return err
+				}
+			}
+			return printScore(c, report, asJSON)
+		},
+	}
+	c.Flags().StringVar(&grammar, "grammar", "", "file of the grammar")
+	c.Flags().StringVar(&tests, "tests", "", "file of sentences")
+	c.Flags().StringVar(&derived, "derived", "", "another file of sentences")
+	c.Flags().BoolVar(&asJSON, "json", false, "print failures as JSON, too")
+	for _, name := range []string{"grammar", "tests"} {
+		if err := c.MarkFlagRequired(name); err != nil {
+			panic(err) // it was just defined
+		}
+	}
+	return c
+}
+
+func loadSuite(name string) (*eval.Suite, error) {
+	f, err := os.Open(name) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, fmt.Errorf("open the grammar: %w", err)
+	}
+	defer f.Close()
+	return eval.Load(name, f)
+}
+
+func runSentences(suite *eval.Suite, name string, report *eval.Report) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name) //nolint:gosec // the user names it
+	if err != nil {
+		return fmt.Errorf("open the sentences: %w", err)
+	}
+	defer f.Close()
+	if err := suite.Run(f, eval.Options{}, report); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func printScore(c *cobra.Command, report *eval.Report, asJSON bool) error {
+	out := json.NewEncoder(c.OutOrStdout())
+	out.SetEscapeHTML(false)
+	for _, f := range report.Failures {
+		if !asJSON {
+			fmt.Fprintf(c.OutOrStdout(), "%s: %q\n  want %s\n  got  %s\n", f.ID, f.Text, f.Want, f.Got)
+		} else if err := out.Encode(f); err != nil {
+			return err
+		}
+	}
+	if len(report.Tied) > 0 && !asJSON {
+		fmt.Fprintf(c.OutOrStdout(), "another reading ranked the same: %s\n", strings.Join(report.Tied, ", "))
+	}
+	if err := out.Encode(report); err != nil {
+		return err
+	}
+	if report.Passed < report.Total {
+		return errors.New("sentences were not understood as expected")
+	}
+	return nil
+}
