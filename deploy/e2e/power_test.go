@@ -81,7 +81,7 @@ func (m *member) chatter(round int) {
 	for i := range 250 { // of three devices: fewer turns than are read at once after the cut
 		p := promise{device: m.login.Device, id: fmt.Sprintf("r%d-%d-%d", round, m.number, i), text: "add one"}
 		switch {
-		case i%40 == 3:
+		case i%100 == 3: // the skill keeps 50 at a time, and they last 2 s
 			p.text, p.timer = "set a timer for 2 seconds called "+word(round, m.number, i), word(round, m.number, i)
 		case i%2 == 1:
 			p.text = "what time is it"
