@@ -184,8 +184,8 @@ func TestMigrate(t *testing.T) {
 		}
 		return s
 	}
-	// A store of schema version 1, as a Hark of the past left it.
-	past := []migration{schema1}
+	// A store of today's schema is that of a Hark of the past, some day.
+	past := schema()
 	s := reopen(past)
 	if err := s.PutHome(t.Context(), assistant.Home{ID: "home", Lang: "en"}); err != nil {
 		t.Fatal(err)
@@ -195,10 +195,10 @@ func TestMigrate(t *testing.T) {
 	}
 
 	// A migration that fails leaves everything as it was.
-	broken := append(past[:1:1], "CREATE TABLE moods (name TEXT); INSERT INTO nothing VALUES (1)")
-	wantText(t, openErr(broken), "schema version 2", "nothing")
+	broken := append(past[:2:2], "CREATE TABLE moods (name TEXT); INSERT INTO nothing VALUES (1)")
+	wantText(t, openErr(broken), "schema version 3", "nothing")
 	// One that works, twice: the second time there is nothing to do.
-	future := append(past[:1:1], "CREATE TABLE moods (name TEXT)", "INSERT INTO moods VALUES ('good')")
+	future := append(past[:2:2], "CREATE TABLE moods (name TEXT)", "INSERT INTO moods VALUES ('good')")
 	for range 2 {
 		s = reopen(future)
 		var mood, home string
@@ -211,8 +211,8 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	// The Hark of the past refuses it, and can use the backup.
-	wantText(t, openErr(past), "newer Hark", "schema version 3", "knows 1", "hark.db.schema1.bak")
-	if err := os.Rename(backupPath(path, 1), path); err != nil {
+	wantText(t, openErr(past), "newer Hark", "schema version 4", "knows 2", "hark.db.schema2.bak")
+	if err := os.Rename(backupPath(path, 2), path); err != nil {
 		t.Fatal(err)
 	}
 	s = reopen(past)
@@ -224,6 +224,63 @@ func TestMigrate(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.part")); len(left) > 0 {
 		t.Errorf("left over: %v", left)
+	}
+}
+
+// A store of schema version 1 has all that was in it after the migration, and a
+// backup beside it.
+func TestMigrateFromSchema1(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hark.db")
+	db, err := openDB(path, 1, "journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := step(t.Context(), db, schema1, 1); err != nil {
+		t.Fatal(err)
+	}
+	const n = 30
+	for i := range int64(n) {
+		c := withEffects((i*7)%n + 1) // not in the order of arrival
+		turn, m := c.Turn, c.Messages[0]
+		var b batch
+		for query, args := range map[string][]any{
+			`INSERT INTO turns (id, received, doc) VALUES (?, ?, ?)`: {turn.ID, turn.Received.UnixMilli(), b.document(turn)},
+			`INSERT INTO invocations VALUES (?, ?, 0, 'i', 'home', 'clock', '1', 'ok', 0, 2, 3, 64, 12)`: {
+				turn.Received.UnixMilli(), turn.ID,
+			},
+			`INSERT INTO outbox (id, home, device, expires, doc) VALUES (?, ?, 'kitchen', ?, ?)`: {m.ID, m.Home, m.Expires.UnixMilli(), b.document(m)},
+		} {
+			if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, filepath.Dir(path))
+	turns, err := s.Turns(t.Context(), 100)
+	if err != nil || len(turns) != n || turns[0].ID != turnID(n) || turns[n-1].ID != turnID(1) {
+		t.Errorf("%d turns, %v", len(turns), err)
+	}
+	for i := range int64(n) {
+		if err := s.Commit(t.Context(), &assistant.Commit{Turn: aTurn(i + 1)}); !errors.Is(err, assistant.ErrDuplicate) {
+			t.Errorf("turn %d again: %v", i+1, err)
+		}
+	}
+	usage, err := s.Usage(t.Context(), assistant.UsageQuery{By: assistant.UsageBySkill, From: aTurn(11).Received})
+	if err != nil || len(usage) != 1 || usage[0].Invocations != n-10 || usage[0].MicroCU != 12*(n-10) {
+		t.Errorf("usage %+v, %v", usage, err)
+	}
+	owed, err := s.Owed(t.Context(), "home", "kitchen", 100)
+	if err != nil || len(owed) != n || owed[0].ID != assistant.EffectID(turnID(1), 0) || owed[1].ID != assistant.EffectID(turnID(8), 0) {
+		t.Errorf("%d messages owed, %v", len(owed), err)
+	}
+	if err := s.Commit(t.Context(), withEffects(n+1)); err != nil {
+		t.Errorf("a new turn: %v", err)
+	}
+	if _, err := os.Stat(backupPath(path, 1)); err != nil {
+		t.Error(err)
 	}
 }
 

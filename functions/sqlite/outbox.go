@@ -99,7 +99,7 @@ func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]assist
 		return nil, nil
 	}
 	// Nearly all of the outbox is young, so it is looked through without an index,
-	// and not by the writer.
+	// and neither by the writer nor among the reads of the road.
 	old, err := documents[assistant.Message](ctx, s.reports,
 		`SELECT doc FROM outbox WHERE expires <= ? ORDER BY expires, seq LIMIT ?`, now.UnixMilli(), limit)
 	if err != nil || len(old) == 0 {

@@ -20,27 +20,25 @@ type migration string
 
 // schema is how a store came to be what it is. A step that was released is
 // never edited: a change of the schema is a new step.
-func schema() []migration { return []migration{schema1} }
+func schema() []migration { return []migration{schema1, schema2} }
 
 // Values of the domain are JSON documents, beside the columns that are searched
 // by. Times are Unix milliseconds, durations milliseconds or nanoseconds as
 // their names say.
 const schema1 migration = `
 CREATE TABLE turns (
-	key INTEGER PRIMARY KEY, -- when it was received, and a number, see turnKey
-	id  TEXT NOT NULL,
-	doc TEXT NOT NULL
+	seq      INTEGER PRIMARY KEY,
+	id       TEXT NOT NULL UNIQUE,
+	received INTEGER NOT NULL,
+	doc      TEXT NOT NULL
 );
-CREATE TABLE turn_ids (
-	id   TEXT PRIMARY KEY NOT NULL,
-	turn INTEGER NOT NULL -- its key
-) WITHOUT ROWID;
-CREATE TABLE turn_mark (mark INTEGER NOT NULL); -- turns with smaller keys are in turn_ids, see turnIDs
-INSERT INTO turn_mark (mark) VALUES (0);
+CREATE INDEX turns_received ON turns (received);
 
 CREATE TABLE invocations (
-	turn       INTEGER NOT NULL, -- the turn's key: usage is asked for by time
-	n          INTEGER NOT NULL, -- place in the turn
+	received   INTEGER NOT NULL, -- of the turn: usage is asked for by time
+	turn       TEXT NOT NULL,
+	n          INTEGER NOT NULL, -- place in the turn: a call that is repeated keeps its id
+	id         TEXT NOT NULL,
 	home       TEXT NOT NULL,
 	skill      TEXT NOT NULL,
 	version    TEXT NOT NULL,
@@ -50,7 +48,7 @@ CREATE TABLE invocations (
 	cpu_ns     INTEGER NOT NULL,
 	memory_mib INTEGER NOT NULL,
 	micro_cu   INTEGER NOT NULL,
-	PRIMARY KEY (turn, n)
+	PRIMARY KEY (received, turn, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE states (
@@ -74,16 +72,16 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_ready ON schedules (ready);
 
--- What is owed lives for milliseconds, mostly: the fewer indexes, the better.
 CREATE TABLE outbox (
-	id      TEXT PRIMARY KEY NOT NULL,
+	seq     INTEGER PRIMARY KEY, -- the order in which messages are owed
+	id      TEXT NOT NULL UNIQUE,
 	home    TEXT NOT NULL,
 	device  TEXT NOT NULL,
-	seq     INTEGER NOT NULL, -- the order in which messages are owed
 	expires INTEGER,
 	doc     TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX outbox_device ON outbox (home, device, seq);
+CREATE INDEX outbox_expires ON outbox (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE homes (
 	id  TEXT PRIMARY KEY NOT NULL,
@@ -154,6 +152,60 @@ CREATE TABLE credentials (
 
 CREATE TABLE pings (n INTEGER NOT NULL, pad BLOB);
 INSERT INTO pings (n) VALUES (0);
+`
+
+// schema2 makes a turn fewer writes: its key holds the time it was received, its
+// id comes into an index of its own, later, see turnIDs, and what is owed, which
+// lives for milliseconds mostly, has one index less.
+const schema2 migration = `
+ALTER TABLE turns RENAME TO turns1;
+CREATE TABLE turns (
+	key INTEGER PRIMARY KEY, -- when it was received, and a number, see turnKey
+	id  TEXT NOT NULL,
+	doc TEXT NOT NULL
+);
+INSERT INTO turns (key, id, doc) SELECT MAX(received, 0) * 1048576 + seq % 1048576, id, doc FROM turns1;
+DROP TABLE turns1;
+CREATE TABLE turn_ids (
+	id   TEXT PRIMARY KEY NOT NULL,
+	turn INTEGER NOT NULL -- its key
+) WITHOUT ROWID;
+INSERT INTO turn_ids (id, turn) SELECT id, key FROM turns ORDER BY id;
+CREATE TABLE turn_mark (mark INTEGER NOT NULL); -- turns with smaller keys are in turn_ids
+INSERT INTO turn_mark (mark) SELECT COALESCE(MAX(key) + 1, 0) FROM turns;
+
+ALTER TABLE invocations RENAME TO invocations1;
+CREATE TABLE invocations (
+	turn       INTEGER NOT NULL, -- the turn's key: usage is asked for by time
+	n          INTEGER NOT NULL, -- place in the turn
+	home       TEXT NOT NULL,
+	skill      TEXT NOT NULL,
+	version    TEXT NOT NULL,
+	outcome    TEXT NOT NULL,
+	cold       INTEGER NOT NULL,
+	wall_ms    INTEGER NOT NULL,
+	cpu_ns     INTEGER NOT NULL,
+	memory_mib INTEGER NOT NULL,
+	micro_cu   INTEGER NOT NULL,
+	PRIMARY KEY (turn, n)
+) WITHOUT ROWID;
+INSERT INTO invocations SELECT t.turn, i.n, i.home, i.skill, i.version, i.outcome, i.cold, i.wall_ms, i.cpu_ns, i.memory_mib, i.micro_cu
+	FROM invocations1 i JOIN turn_ids t ON t.id = i.turn;
+DROP TABLE invocations1;
+
+DROP INDEX outbox_device;
+ALTER TABLE outbox RENAME TO outbox1;
+CREATE TABLE outbox (
+	id      TEXT PRIMARY KEY NOT NULL,
+	home    TEXT NOT NULL,
+	device  TEXT NOT NULL,
+	seq     INTEGER NOT NULL, -- the order in which messages are owed
+	expires INTEGER,
+	doc     TEXT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO outbox (id, home, device, seq, expires, doc) SELECT id, home, device, seq, expires, doc FROM outbox1;
+DROP TABLE outbox1;
+CREATE INDEX outbox_device ON outbox (home, device, seq);
 `
 
 // checkFile makes the database file, or refuses one that is not SQLite's. It
