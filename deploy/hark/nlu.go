@@ -25,12 +25,15 @@ func understanding() *cobra.Command {
 func evaluate() *cobra.Command {
 	var grammar string
 	var tests, derived string
-	var asJSON bool
+	var asJSON, allPasses bool
 	c := &cobra.Command{
 		Use: "eval --grammar FILE --tests FILE [--derived FILE]", Short: "Run test sentences against a grammar", Args: cobra.NoArgs,
 		Long: "Run test sentences, a JSON object a line, against a grammar. What was not understood as expected is printed, then the\n" +
 			"sentences of which another reading ranked the same, then the score as JSON. It fails where a sentence did.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if allPasses {
+				return errors.New("--all-passes: there is only the first pass yet; leave the flag out")
+			}
 			suite, err := loadSuite(grammar)
 			if err != nil {
 				return err
@@ -47,6 +50,7 @@ func evaluate() *cobra.Command {
 	c.Flags().StringVar(&grammar, "grammar", "", "file of the grammar")
 	c.Flags().StringVar(&tests, "tests", "", "file of sentences")
 	c.Flags().StringVar(&derived, "derived", "", "another file of sentences")
+	c.Flags().BoolVar(&allPasses, "all-passes", false, "later passes, too (not there yet)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print failures as JSON, too")
 	for _, name := range []string{"grammar", "tests"} {
 		if err := c.MarkFlagRequired(name); err != nil {

@@ -33,6 +33,7 @@ func TestNLUEval(t *testing.T) {
 		{[]string{"--tests", bad}, "not understood as expected", 3, `"go away"`},
 		{[]string{"--tests", write("one.jsonl", good), "--derived", bad, "--json"}, "not understood as expected", 5, `{"id":"3","text":"go away","want":`},
 		{[]string{"--tests", write("not.jsonl", "{")}, "line 1 of the sentences", 0, ""},
+		{[]string{"--tests", bad, "--all-passes"}, "leave the flag out", 0, ""},
 		{[]string{"--tests", filepath.Join(dir, "none")}, "open the sentences", 0, ""},
 	} {
 		var out bytes.Buffer
