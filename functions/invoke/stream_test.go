@@ -262,7 +262,7 @@ func TestStreamBadAnswers(t *testing.T) {
 				_, _, err := h.Invoke(t.Context(), h.call("Wait", ""))
 				other <- err
 			}()
-			eventually(t, "another call waits", func() bool { return h.status().InFlight == 1 })
+			eventually(t, "another call waits at the skill", func() bool { return len(waits) == 1 })
 			records := h.refused(h.call("Bad", ""), assistant.CodeSkillFailed, c.want)
 			if len(records) != 1 || records[0].Outcome != c.outcome {
 				t.Errorf("records %+v", records)
@@ -304,8 +304,9 @@ func TestStreamDeadline(t *testing.T) {
 			}
 		}
 	})
+	h.ownAnswer(h.call("Echo", "")) // it is warm: the deadline is not spent on starting it
 	late := h.call("Never", "")
-	late.Timeout = 50 * time.Millisecond
+	late.Timeout = 300 * time.Millisecond
 	if records := h.refused(late, assistant.CodeTimeout, "let the deadline pass"); len(records) != 1 || records[0].Outcome != assistant.OutcomeTimeout {
 		t.Errorf("records %+v", records)
 	}
@@ -321,9 +322,10 @@ func TestStreamDeadline(t *testing.T) {
 
 // Calls that share an id cannot be told apart on the stream, but are answered.
 func TestStreamSameID(t *testing.T) {
-	release := make(chan struct{})
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	h, skill := newOddHouse(t, runtime.Limits{MaxInstances: 1}, func(_ int, s serveStream) error {
 		return calls(s, func(r *pb.InvokeRequest) error {
+			arrived <- struct{}{}
 			<-release
 			return answer(s, said(r.InvocationId, "to "+r.InvocationId))
 		})
@@ -334,7 +336,7 @@ func TestStreamSameID(t *testing.T) {
 		_, _, err := h.Invoke(t.Context(), c)
 		first <- err
 	}()
-	eventually(t, "the first call is on its way", func() bool { s := h.Status(); return len(s) == 1 && s[0].InFlight == 1 })
+	<-arrived
 	a, _, err := h.Invoke(t.Context(), c)
 	close(release)
 	if firstErr := <-first; err != nil || firstErr != nil || skill.invokes.Load() != 1 || !strings.HasPrefix(a.Speech, "by Invoke") && a.Speech != "to "+c.ID {
