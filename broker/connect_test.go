@@ -218,7 +218,7 @@ func TestKeepAlive(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	h := open(t)
+	h := open(t, func(o *broker.Options) { o.Grace = patience })
 	v5, v3, silent := connect(t, h, kitchen, 5), connect(t, h, bedroom, 4), dial(t, h, 4)
 	v5.publish(utterance, "acknowledged while it stops", 1, 1)
 	in := h.consumer.next(t)

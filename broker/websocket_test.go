@@ -204,7 +204,7 @@ func TestWebSocketManyPackets(t *testing.T) {
 }
 
 func TestWebSocketRefused(t *testing.T) {
-	h := open(t, func(o *broker.Options) { o.MaxPacket, o.ConnectTimeout = 1000, time.Second })
+	h := open(t, func(o *broker.Options) { o.MaxPacket = 1000 })
 	addr := web(t, h)
 	for _, c := range []struct {
 		name string
@@ -235,10 +235,6 @@ func TestWebSocketRefused(t *testing.T) {
 		{"wrong password", func(c *client) {
 			c.connect(connectPacket(kitchen, 4), func(pk *packets.Packet) { pk.Connect.Password = []byte("wrong") })
 		}, websocket.CloseNormalClosure},
-		{"no CONNECT", func(*client) {}, 0},
-		{"pings and no CONNECT", func(c *client) {
-			_ = c.conn.(*stream).ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(patience))
-		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cl := dialWeb(t, addr, 4, whole)
@@ -251,6 +247,16 @@ func TestWebSocketRefused(t *testing.T) {
 		})
 	}
 	eventually(t, "gone", func() bool { return h.Stats().Connections == 0 })
+}
+
+func TestWebSocketNoConnect(t *testing.T) {
+	h := open(t, func(o *broker.Options) { o.ConnectTimeout = 200 * time.Millisecond })
+	addr := web(t, h)
+	silent, pings := dialWeb(t, addr, 4, whole), dialWeb(t, addr, 4, whole)
+	_ = pings.conn.(*stream).ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(patience))
+	silent.closed()
+	pings.closed()
+	eventually(t, "counted", func() bool { return h.Stats().Refused["malformed"] == 2 })
 }
 
 func TestWebSocketHandshake(t *testing.T) {

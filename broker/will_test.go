@@ -98,7 +98,11 @@ func TestWill(t *testing.T) {
 				h := open(t)
 				watch := connect(t, h, kitchen, 5, withID("demo/kitchen/watch"))
 				watch.subscribe(1, all)
-				cl := connect(t, h, kitchen, v, withWill(status, "offline", c.delay, c.expiry), func(pk *packets.Packet) { pk.Connect.Keepalive = 1 })
+				cl := connect(t, h, kitchen, v, withWill(status, "offline", c.delay, c.expiry), func(pk *packets.Packet) {
+					if c.name == "no ping" {
+						pk.Connect.Keepalive = 1
+					}
+				})
 				began := time.Now()
 				c.end(h, cl)
 				if want {

@@ -79,18 +79,27 @@ func TestQuietConnEnds(t *testing.T) {
 }
 
 func TestQuietConnDeadline(t *testing.T) {
-	a, _ := quietPair(t)
-	soon := func() time.Time { return time.Now().Add(20 * time.Millisecond) }
-	if err := a.SetReadDeadline(soon()); err != nil {
+	a, b := quietPair(t)
+	if err := a.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read: %v", err)
 	}
-	if err := a.SetWriteDeadline(soon()); err != nil {
+	wrote := make(chan error, 1)
+	n := 0
+	go func() {
+		var err error
+		n, err = a.Write(make([]byte, 4<<20))
+		wrote <- err
+	}()
+	if _, err := b.Read(make([]byte, 1)); err != nil { // the write is on
 		t.Fatal(err)
 	}
-	if n, err := a.Write(make([]byte, 4<<20)); !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 {
+	if err := a.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-wrote; !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == 4<<20 {
 		t.Errorf("write: %d, %v", n, err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
 	"github.com/hark-voice/hark/skills"
@@ -54,7 +53,7 @@ func stream(t *testing.T, intents skills.Intents) *talk {
 
 func open(t *testing.T, conn *grpc.ClientConn) *talk {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	wire, err := assistantv1.NewSkillClient(conn).Serve(ctx, grpc.WaitForReady(true))
 	if err != nil {

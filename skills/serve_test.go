@@ -26,6 +26,10 @@ import (
 
 const listenVar = "HARK_SKILL_LISTEN"
 
+// patience is how long a test waits for what must happen, however busy the
+// machine: only what is broken takes so long.
+const patience = time.Minute
+
 // The test binary is also a skill, so that tests can start real processes of it.
 func TestMain(m *testing.M) {
 	if os.Getenv("HARK_TEST_SKILL") != "" {
@@ -132,7 +136,7 @@ func inherited(t *testing.T) *process {
 
 func (p *process) invoke(t *testing.T, req *assistantv1.InvokeRequest) (*assistantv1.InvokeResponse, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return assistantv1.NewSkillClient(p.client).Invoke(ctx, req, grpc.WaitForReady(true))
 }
@@ -178,16 +182,35 @@ func TestServeInheritedConnection(t *testing.T) {
 	p.ends(t, 0) // because the connection is gone
 }
 
-func TestServeSockets(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "skill")
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+// reserved is an address that nobody is given by chance while the test lasts, but
+// that may be listened on.
+func reserved(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = free.Close()
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	err = errors.Join(
+		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1),
+		syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("127.0.0.1:", name.(*syscall.SockaddrInet4).Port)
+}
+
+func TestServeSockets(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "skill")
+	address := reserved(t)
 	for where, dial := range map[string][2]string{
-		"unix:" + socket:              {"unix", socket},
-		"tcp:" + free.Addr().String(): {"tcp", free.Addr().String()},
+		"unix:" + socket: {"unix", socket},
+		"tcp:" + address: {"tcp", address},
 	} {
 		p := startSkill(t, where)
 		p.connect(t, func(ctx context.Context, _ string) (net.Conn, error) {

@@ -206,7 +206,7 @@ func (p *pipeline) load(ctx context.Context, clients int, each time.Duration) (s
 	used, began := cpuTime(p.pid), time.Now()
 	for c, d := range p.devices[:clients] {
 		group.Go(func() error {
-			for i := c; ctx.Err() == nil && time.Since(began) < each; i++ {
+			for i := c; ctx.Err() == nil && (i == c || time.Since(began) < each); i++ {
 				replied, acked, err := d.ask(p.sentences[i%len(p.sentences)])
 				if err != nil {
 					return err

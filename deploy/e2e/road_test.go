@@ -78,19 +78,23 @@ func timersRingOnce(t *testing.T, h *Hark) {
 	if r := d.Ask("设一个四秒的计时器"); r.Error != nil || r.Lang != "zh-CN" {
 		t.Fatalf("got %+v", r)
 	}
-	first := d.hearSay(t)
-	if took := time.Since(start); took < 2*time.Second || first.Lang != "en" || first.Kind != "timer" {
-		t.Errorf("after %s: %+v", took, first)
+	due := map[string]time.Duration{"en": 2 * time.Second, "zh-CN": 4 * time.Second}
+	rings := func() {
+		t.Helper()
+		s := d.hearSay(t)
+		after, set := due[s.Lang]
+		if took := time.Since(start); !set || took < after || s.Kind != "timer" {
+			t.Errorf("after %s: %+v", took, s)
+		}
+		delete(due, s.Lang)
 	}
+	rings()
 	h.Kill()
-	h.Start() // the second timer is due meanwhile, or soon
+	h.Start() // the second timer is due meanwhile, or soon; where Hark was slow, both were
 	if err := d.connect(h); err != nil {
 		t.Fatal(err)
 	}
-	second := d.hearSay(t)
-	if took := time.Since(start); took < 4*time.Second || second.Lang != "zh-CN" {
-		t.Errorf("after %s: %+v", took, second)
-	}
+	rings()
 	if r := d.Ask("what timers are there"); !strings.Contains(r.Speech, "no") {
 		t.Errorf("after both have rung: %q", r.Speech)
 	}
@@ -166,7 +170,7 @@ func aSkillKilledInMidCallIsApologizedFor(t *testing.T, h *Hark) {
 		t.Fatal(err)
 	}
 	r := d.Reply(id)
-	if r.Error == nil || r.Error.Code != "skill_failed" || r.Speech == "" || time.Since(start) > 5*time.Second {
+	if r.Error == nil || r.Error.Code != "skill_failed" || r.Speech == "" || time.Since(start) > 25*time.Second { // not at the skill's timeout
 		t.Errorf("after %s: %+v", time.Since(start), r)
 	}
 	if r := d.Ask("wake up"); r.Error != nil || r.Speech != "good morning" {

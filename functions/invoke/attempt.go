@@ -31,9 +31,6 @@ type attempt struct {
 	cpu     time.Duration
 }
 
-// obituaryTime is how long a call that lost its instance waits to learn why.
-const obituaryTime = 100 * time.Millisecond
-
 // attempt calls an instance, once.
 func (v *Invoker) attempt(ctx context.Context, w *worker, call *assistant.Call, request *pb.InvokeRequest) attempt {
 	select {
@@ -47,7 +44,7 @@ func (v *Invoker) attempt(ctx context.Context, w *worker, call *assistant.Call, 
 	a := attempt{wall: time.Since(began), reached: reached}
 	switch {
 	case err != nil:
-		a.outcome, a.health, a.err = classify(ctx, w.instance, call, err)
+		a.outcome, a.health, a.err = v.classify(ctx, w.instance, call, err)
 	default:
 		a.outcome, a.health = assistant.OutcomeOK, answered
 		var wrong error
@@ -120,7 +117,7 @@ func (v *Invoker) record(w *worker, call *assistant.Call, memMiB int64, a attemp
 }
 
 // classify says what an error of a call means.
-func classify(ctx context.Context, instance runtime.Instance, call *assistant.Call, err error) (assistant.Outcome, health, error) {
+func (v *Invoker) classify(ctx context.Context, instance runtime.Instance, call *assistant.Call, err error) (assistant.Outcome, health, error) {
 	s := status.Convert(err)
 	failed := func(format string, args ...any) error {
 		return assistant.Errorf(assistant.CodeSkillFailed, "skill "+call.Skill+": "+format, args...)
@@ -135,7 +132,7 @@ func classify(ctx context.Context, instance runtime.Instance, call *assistant.Ca
 	case s.Code() == codes.DeadlineExceeded:
 		return assistant.OutcomeTimeout, silent, assistant.Errorf(assistant.CodeTimeout, "skill %s has not answered in time: %s", call.Skill, clip(s.Message()))
 	case s.Code() == codes.Unavailable, s.Code() == codes.Canceled:
-		return lost(ctx, instance, call, s)
+		return v.lost(ctx, instance, call, s)
 	case s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max"):
 		return assistant.OutcomeInvalid, answered, failed("its answer is larger than %d bytes", maxResponse)
 	case s.Code() == codes.Internal && strings.Contains(s.Message(), "unmarshal"):
@@ -148,8 +145,8 @@ func classify(ctx context.Context, instance runtime.Instance, call *assistant.Ca
 }
 
 // lost tells a skill that says it is unavailable from one that is gone.
-func lost(ctx context.Context, instance runtime.Instance, call *assistant.Call, s *status.Status) (assistant.Outcome, health, error) {
-	timer := time.NewTimer(obituaryTime)
+func (v *Invoker) lost(ctx context.Context, instance runtime.Instance, call *assistant.Call, s *status.Status) (assistant.Outcome, health, error) {
+	timer := time.NewTimer(v.opts.Obituary)
 	defer timer.Stop()
 	select {
 	case <-instance.Done():

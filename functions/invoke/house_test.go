@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 // house is an Invoker on real processes of one skill.
 type house struct {
 	*invoke.Invoker
+	*holds
 	t      testing.TB
 	spec   runtime.Spec
 	clock  *assistant.ManualClock
@@ -70,7 +72,10 @@ type setup struct {
 
 func newHouse(tb testing.TB, s setup) *house {
 	tb.Helper()
-	h := &house{t: tb, clock: assistant.NewManualClock(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))}
+	if s.limits.Timeout == 0 {
+		s.limits.Timeout = 2 * patience // the machine may be busy
+	}
+	h := &house{t: tb, holds: newHolds(tb), clock: assistant.NewManualClock(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))}
 	h.spec = runtime.Spec{
 		Skill: "probe", Version: "1", Dir: filepath.Dir(testSkill), Command: []string{"skill"},
 		Env: map[string]string{"START": s.start}, Limits: s.limits,
@@ -82,7 +87,9 @@ func newHouse(tb testing.TB, s setup) *house {
 	if h.prices, err = usage.DefaultPrices(); err != nil {
 		tb.Fatal(err)
 	}
-	if h.driver, err = runtime.NewProcesses(runtime.ProcessOptions{Grace: 200 * time.Millisecond}); err != nil {
+	if h.driver, err = runtime.NewProcesses(runtime.ProcessOptions{
+		Logs: h.holds, StartTimeout: patience, Grace: 200 * time.Millisecond,
+	}); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
@@ -90,13 +97,54 @@ func newHouse(tb testing.TB, s setup) *house {
 			tb.Error(err)
 		}
 	})
-	h.Invoker, err = invoke.New(invoke.Options{Driver: h.driver, Specs: h, Prices: h.prices, Clock: h.clock, Queue: s.queue})
+	h.Invoker, err = invoke.New(invoke.Options{
+		Driver: h.driver, Specs: h, Prices: h.prices, Clock: h.clock, Queue: s.queue, Grace: patience, Obituary: patience,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	h.stop = h.run(h.Invoker)
 	return h
 }
+
+// holds makes calls that last as long as their test wants.
+type holds struct {
+	tb   testing.TB
+	file string // ends the calls that are held
+	n    atomic.Int32
+}
+
+func newHolds(tb testing.TB) *holds {
+	tb.Helper()
+	return &holds{tb: tb, file: filepath.Join(tb.TempDir(), "go")}
+}
+
+// Append counts what skills say of calls that they hold.
+func (o *holds) Append(_ string, lines []runtime.LogLine) error {
+	for _, l := range lines {
+		if l.Line == "holding" {
+			o.n.Add(1)
+		}
+	}
+	return nil
+}
+
+// awaitHeld waits until so many calls have reached their skill since the start.
+func (o *holds) awaitHeld(n int32) {
+	o.tb.Helper()
+	eventually(o.tb, "the skill has the calls", func() bool { return o.n.Load() >= n })
+}
+
+// letGo ends all calls that are held, and those that will be.
+func (o *holds) letGo() {
+	o.tb.Helper()
+	if err := os.WriteFile(o.file, nil, 0o600); err != nil {
+		o.tb.Fatal(err)
+	}
+}
+
+// hold is a call that its skill answers after letGo.
+func (h *house) hold() *assistant.Call { return h.call("Hold", h.file) }
 
 func (h *house) call(intent, arg string) *assistant.Call {
 	return &assistant.Call{
@@ -149,16 +197,20 @@ func (h *house) status() invoke.Status {
 	return all[0]
 }
 
+// patience is how long a test waits for what must happen, however busy the
+// machine: only what is broken takes so long.
+const patience = time.Minute
+
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
-	limit := time.After(10 * time.Second)
+	limit := time.After(patience)
 	for !ok() {
 		select {
 		case <-ticker.C:
 		case <-limit:
-			tb.Fatalf("after 10 s still not: %s", what)
+			tb.Fatalf("after %v still not: %s", patience, what)
 		}
 	}
 }

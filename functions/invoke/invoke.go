@@ -37,6 +37,8 @@ type Options struct {
 	Queue int
 	// Grace is how long instances may take to end when Run returns; 5 s.
 	Grace time.Duration
+	// Obituary is how long a call that lost its instance waits to learn why; 100 ms.
+	Obituary time.Duration
 }
 
 // Invoker calls skills and starts and stops their instances as the calls need it.
@@ -76,6 +78,9 @@ func New(opts Options) (*Invoker, error) {
 	}
 	if opts.Grace <= 0 {
 		opts.Grace = 5 * time.Second
+	}
+	if opts.Obituary <= 0 {
+		opts.Obituary = 100 * time.Millisecond
 	}
 	v := &Invoker{opts: opts, pools: make(map[version]*pool), drains: make(map[*pool]struct{}), trials: make(map[*Trial]struct{})}
 	v.starts, v.endStarts = context.WithCancel(context.Background())

@@ -258,7 +258,7 @@ func TestServerKilled(t *testing.T) {
 			case <-progress:
 			case err := <-done:
 				t.Fatalf("the writers ended: %v", err)
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("round %d: nothing is committed any more", round)
 			}
 		}

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // roadFunc is a road that is a function.
 type roadFunc func(ctx context.Context, u *assistant.Utterance) (*assistant.Turn, error)

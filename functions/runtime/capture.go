@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	maxLine      = 8 << 10                // a longer line is broken
-	captureBurst = 1 << 20                // bytes that an instance may write without being held back
-	captureRate  = 256 << 10              // bytes per second after that
-	lingerTime   = 100 * time.Millisecond // for output that is still on its way when the process has ended
+	maxLine      = 8 << 10     // a longer line is broken
+	captureBurst = 1 << 20     // bytes that an instance may write without being held back
+	captureRate  = 256 << 10   // bytes per second after that
+	lingerTime   = time.Second // for output that is still on its way when the process has ended
 )
 
 // LogLine is one line that an instance wrote.

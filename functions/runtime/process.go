@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -106,7 +107,7 @@ func (d *Processes) start(ctx context.Context, spec Spec) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := d.launch(id, spec, listen, reach.handOver())
+	p, err := d.launch(ctx, id, spec, listen, reach.handOver())
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (d *Processes) start(ctx context.Context, spec Spec) (*process, error) {
 }
 
 // launch starts the process and those who watch it.
-func (d *Processes) launch(id string, spec Spec, listen string, handed *os.File) (*process, error) {
+func (d *Processes) launch(ctx context.Context, id string, spec Spec, listen string, handed *os.File) (*process, error) {
 	dir, err := filepath.Abs(spec.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("find the folder: %w", err)
@@ -144,7 +145,7 @@ func (d *Processes) launch(id string, spec Spec, listen string, handed *os.File)
 	if handed != nil {
 		files = append(files, handed)
 	}
-	proc, err := d.launcher.start(path, append([]string{path}, spec.Command[1:]...), &os.ProcAttr{
+	proc, err := d.run(ctx, path, append([]string{path}, spec.Command[1:]...), &os.ProcAttr{
 		Dir: dir, Env: spec.environment(listen), Files: files, Sys: processAttributes(),
 	})
 	if err != nil {
@@ -166,6 +167,18 @@ func (d *Processes) launch(id string, spec Spec, listen string, handed *os.File)
 		p.kill()
 	}
 	return p, nil
+}
+
+// run starts a program, which may just have been unpacked: a process that was
+// forked while it was written holds it open for writing, too, until that process
+// runs its own program, and so long the system refuses to run this one.
+func (d *Processes) run(ctx context.Context, path string, args []string, attr *os.ProcAttr) (*os.Process, error) {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		proc, err := d.launcher.start(path, args, attr)
+		if !errors.Is(err, syscall.ETXTBSY) || wait(ctx, pause) != nil {
+			return proc, err
+		}
+	}
 }
 
 func (d *Processes) remove(p *process) {

@@ -39,19 +39,6 @@ func main() {
 		forever()
 	case "env":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
-	case "status":
-		time.Sleep(20 * time.Millisecond) // until the limits are set
-		raw, _ := os.ReadFile("/proc/self/status")
-		fmt.Println(string(raw))
-		limits, _ := os.ReadFile("/proc/self/limits")
-		fmt.Println(string(limits))
-		score, _ := os.ReadFile("/proc/self/oom_score_adj")
-		fmt.Println("oom_score_adj", string(score))
-		fds, _ := os.ReadDir("/proc/self/fd")
-		for _, fd := range fds {
-			target, _ := os.Readlink("/proc/self/fd/" + fd.Name())
-			fmt.Println("fd", fd.Name(), target)
-		}
 	case "slow":
 		time.Sleep(200 * time.Millisecond)
 	case "deaf":
@@ -99,6 +86,43 @@ func (l *oneConn) Accept() (net.Conn, error) { return <-l.conns, nil }
 func (l *oneConn) Close() error              { return nil }
 func (l *oneConn) Addr() net.Addr            { return l.addr }
 
+// printStatus prints what the system knows of this process.
+func printStatus() {
+	raw, _ := os.ReadFile("/proc/self/status")
+	fmt.Println(string(raw))
+	limits, _ := os.ReadFile("/proc/self/limits")
+	fmt.Println(string(limits))
+	score, _ := os.ReadFile("/proc/self/oom_score_adj")
+	fmt.Println("oom_score_adj", string(score))
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, fd := range fds {
+		target, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+		fmt.Println("fd", fd.Name(), target)
+	}
+}
+
+// usedCPU is the processor time of this process.
+func usedCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// hold says that the call has come, and returns when the file is there.
+func hold(path string) {
+	fmt.Println("holding")
+	for !exists(path) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 type skill struct{ pb.UnimplementedSkillServer }
 
 func (skill) Invoke(ctx context.Context, r *pb.InvokeRequest) (*pb.InvokeResponse, error) {
@@ -126,11 +150,19 @@ func (skill) Invoke(ctx context.Context, r *pb.InvokeRequest) (*pb.InvokeRespons
 		d, err := time.ParseDuration(arg)
 		time.Sleep(d)
 		return &pb.InvokeResponse{Speech: "slept"}, err
-	case "Burn":
+	case "Hold":
+		hold(arg)
+		return &pb.InvokeResponse{Speech: "held"}, nil
+	case "Burn": // of processor time, that of other calls included
 		d, err := time.ParseDuration(arg)
-		for start := time.Now(); time.Since(start) < d; {
+		for start := usedCPU(); usedCPU()-start < d; {
 		}
 		return &pb.InvokeResponse{Speech: "burnt"}, err
+	case "CPU":
+		return &pb.InvokeResponse{Speech: usedCPU().String()}, nil
+	case "Status":
+		printStatus()
+		return &pb.InvokeResponse{Speech: "printed"}, nil
 	case "Crash":
 		fmt.Fprintln(os.Stderr, "panic: index out of range")
 		os.Exit(2)
@@ -148,9 +180,9 @@ func (skill) Invoke(ctx context.Context, r *pb.InvokeRequest) (*pb.InvokeRespons
 			kept = append(kept, block)
 			_ = kept
 		}
-	case "Flood":
+	case "Flood": // until the file is there
 		line := strings.Repeat("y", 1000)
-		for start := time.Now(); time.Since(start) < 300*time.Millisecond; {
+		for !exists(arg) {
 			fmt.Println(line)
 		}
 		return &pb.InvokeResponse{Speech: "flooded"}, nil
