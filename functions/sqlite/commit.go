@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -12,11 +11,12 @@ import (
 	"github.com/hark-voice/hark/functions/assistant"
 )
 
-// Commit makes a turn and all its effects durable, in one transaction that it
-// may share with others. Schedules are cancelled before others are set.
+// Commit makes a turn and all its effects durable: in the journal, or, where
+// schedules change, in one transaction that it may share with others. Schedules
+// are cancelled before others are set.
 func (s *Store) Commit(ctx context.Context, c *assistant.Commit) error {
 	what := "commit turn " + c.Turn.ID
-	k := commit{store: s, turn: c.Turn.ID, received: turnKey(c.Turn.Received, 0), delivered: c.Delivered}
+	k := &commit{turn: c.Turn.ID, received: turnKey(c.Turn.Received, 0), delivered: c.Delivered}
 	k.doc = k.document(c.Turn)
 	k.invocations = invocationRows(c.Turn)
 	k.guard(c)
@@ -24,7 +24,14 @@ func (s *Store) Commit(ctx context.Context, c *assistant.Commit) error {
 	if k.err != nil {
 		return fmt.Errorf("%s: %w", what, k.err)
 	}
-	return s.writer.do(ctx, write{what: what, size: k.size, apply: k.apply, committed: k.committed})
+	w := write{what: what, size: k.size}
+	if c.Fired == nil && len(c.Set) == 0 && len(c.Cancel) == 0 {
+		w.enter = func(ctx context.Context, e *entries) error { return k.enter(ctx, s, e) }
+	} else {
+		w.apply = func(ctx context.Context, t *tx) error { return k.apply(ctx, s, t) }
+		w.committed = func() { k.committed(s) }
+	}
+	return s.writer.do(ctx, w)
 }
 
 // commit is all that a commit writes, encoded by the caller so that the writer
@@ -32,7 +39,6 @@ func (s *Store) Commit(ctx context.Context, c *assistant.Commit) error {
 type commit struct {
 	batch // effects that need no check
 
-	store       *Store
 	turn        string
 	received    int64 // the key of the turn, without its number
 	key         int64 // of the turn, once it is inserted
@@ -97,19 +103,87 @@ func (k *commit) effects(c *assistant.Commit) {
 	}
 }
 
-// apply writes the commit within a transaction.
-func (k *commit) apply(ctx context.Context, t *tx) error {
-	if k.fired != nil || len(k.sets) > 0 {
-		if err := k.refusal(ctx, t); err != nil {
+// enter checks the commit against all that was committed before, and adds it to
+// a group of the journal.
+func (k *commit) enter(ctx context.Context, s *Store, e *entries) error {
+	row := func(query string, args []any, dest ...any) error { return s.reads.row(ctx, query, args, dest...) }
+	if err := k.duplicate(s, e.turns, row); err != nil {
+		return err
+	}
+	for i := range k.owed { // what is in the journal must fit into the tables
+		if slices.ContainsFunc(k.owed[:i], func(m owed) bool { return m.id == k.owed[i].id }) {
+			return fmt.Errorf("two messages have the id %q", k.owed[i].id)
+		}
+	}
+	if c := k.state; c != nil {
+		now, ok := e.states[c.Key]
+		if !ok {
+			var err error
+			if now, err = s.State(ctx, c.Key); err != nil {
+				return err
+			}
+		}
+		if now.Revision != c.Base {
+			return assistant.ErrConflict
+		}
+	}
+	k.owed = slices.DeleteFunc(k.owed, func(m owed) bool { return k.delivered != nil && k.delivered(m.id) })
+	s.known.add(k.turn)
+	e.add(k)
+	e.records = k.appendRecord(e.records)
+	return nil
+}
+
+// post writes to the tables what is durable in the journal.
+func (k *commit) post(ctx context.Context, s *Store, t *tx) error {
+	if err := k.insert(ctx, s, t); err != nil {
+		return err
+	}
+	for i := range k.owed {
+		if k.owed[i].settled {
+			continue
+		}
+		if err := s.outbox.add(ctx, t, &k.owed[i]); err != nil {
 			return err
 		}
 	}
-	if err := k.insertTurn(ctx, t); err != nil {
+	return nil
+}
+
+// apply checks and writes the commit within a transaction, before which all that
+// is in the journal was posted.
+func (k *commit) apply(ctx context.Context, s *Store, t *tx) error {
+	if err := k.refusal(ctx, s, t); err != nil {
 		return err
 	}
-	if err := k.changeState(ctx, t); errors.Is(err, assistant.ErrConflict) {
-		return cmp.Or(k.removeTurn(ctx, t), err)
-	} else if err != nil {
+	if err := k.changeState(ctx, s, t); err != nil {
+		return err
+	}
+	if err := k.insert(ctx, s, t); err != nil {
+		return err
+	}
+	if t.turns == nil {
+		t.turns = make(map[string]*commit)
+	}
+	t.turns[k.turn] = k
+	if err := k.run(ctx, t); err != nil {
+		return err
+	}
+	for i := range k.owed {
+		if k.delivered != nil && k.delivered(k.owed[i].id) {
+			continue
+		}
+		if err := s.outbox.add(ctx, t, &k.owed[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert inserts the turn and its invocations.
+func (k *commit) insert(ctx context.Context, s *Store, t *tx) error {
+	s.known.add(k.turn)
+	if err := k.insertTurn(ctx, s, t); err != nil {
 		return err
 	}
 	for _, row := range k.invocations {
@@ -119,72 +193,40 @@ func (k *commit) apply(ctx context.Context, t *tx) error {
 			return err
 		}
 	}
-	if err := k.run(ctx, t); err != nil {
-		return err
-	}
-	for i := range k.owed {
-		if k.delivered != nil && k.delivered(k.owed[i].id) {
-			continue
-		}
-		if err := k.store.outbox.add(ctx, t, &k.owed[i]); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-// insertTurn inserts the turn, or returns ErrDuplicate.
-func (k *commit) insertTurn(ctx context.Context, t *tx) error {
-	if err := k.duplicate(ctx, t); err != nil {
-		return err
-	}
-	k.store.known.add(k.turn)
+func (k *commit) insertTurn(ctx context.Context, s *Store, t *tx) error {
 	for range turnNumbers {
-		k.store.lastTurn++ // only the writer's goroutine is here
-		k.key = k.received + k.store.lastTurn%turnNumbers
+		s.lastTurn++ // only who has the transaction is here
+		k.key = k.received + s.lastTurn%turnNumbers
 		n, err := t.exec(ctx, `INSERT INTO turns (key, id, doc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, k.key, k.turn, k.doc)
 		if err != nil {
 			return err
 		}
-		if n == 1 {
-			return k.named(ctx, t)
+		if n == 0 {
+			continue
 		}
+		if k.late = s.writer.ids.late(k.key); k.late { // else see committed
+			_, err = t.exec(ctx, `INSERT INTO turn_ids (id, turn) VALUES (?, ?)`, k.turn, k.key)
+		}
+		return err
 	}
 	return fmt.Errorf("%d turns of one millisecond", turnNumbers)
 }
 
-// named makes the turn known by its id.
-func (k *commit) named(ctx context.Context, t *tx) error {
-	if t.turns == nil {
-		t.turns = make(map[string]int64)
-	}
-	t.turns[k.turn] = k.key
-	if k.late = k.store.writer.ids.late(k.key); !k.late {
-		return nil // see committed
-	}
-	_, err := t.exec(ctx, `INSERT INTO turn_ids (id, turn) VALUES (?, ?)`, k.turn, k.key)
-	return err
-}
-
-func (k *commit) removeTurn(ctx context.Context, t *tx) error {
-	delete(t.turns, k.turn)
-	_, err := t.exec(ctx, `DELETE FROM turns WHERE key = ?`, k.key)
-	if err == nil {
-		_, err = t.exec(ctx, `DELETE FROM turn_ids WHERE id = ?`, k.turn)
-	}
-	return err
-}
-
-// duplicate returns ErrDuplicate where a turn of this id is there.
-func (k *commit) duplicate(ctx context.Context, t *tx) error {
-	if _, ok := t.turns[k.turn]; ok {
+// duplicate returns ErrDuplicate where a turn of this id is there, or in the group.
+func (k *commit) duplicate(s *Store, group map[string]*commit, row func(query string, args []any, dest ...any) error) error {
+	if group[k.turn] != nil {
 		return assistant.ErrDuplicate
 	}
-	if !k.store.known.mayHave(k.turn) {
+	if !s.known.mayHave(k.turn) {
 		return nil
 	}
-	row := func(query string, args []any, dest ...any) error { return t.row(ctx, query, args, dest...) }
-	switch _, err := k.store.writer.ids.find(k.turn, row); {
+	if _, ok := s.writer.pending.turn(k.turn); ok {
+		return assistant.ErrDuplicate
+	}
+	switch _, err := s.writer.ids.find(k.turn, row); {
 	case err == nil:
 		return assistant.ErrDuplicate
 	case !errors.Is(err, sql.ErrNoRows):
@@ -195,40 +237,51 @@ func (k *commit) duplicate(ctx context.Context, t *tx) error {
 
 // changeState returns ErrConflict, with nothing changed, where the state is not
 // what the turn began with.
-func (k *commit) changeState(ctx context.Context, t *tx) error {
+func (k *commit) changeState(ctx context.Context, s *Store, t *tx) error {
 	c := k.state
 	if c == nil {
 		return nil
-	}
-	var value any
-	if c.Value != nil {
-		value = string(c.Value)
 	}
 	statement := `UPDATE states SET revision = ?1 + 1, value = ?2 WHERE home = ?3 AND skill = ?4 AND scope = ?5 AND revision = ?1`
 	if c.Base == 0 {
 		statement = `INSERT INTO states (revision, value, home, skill, scope) VALUES (?1 + 1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`
 	}
-	n, err := t.exec(ctx, statement, c.Base, value, c.Key.Home, c.Key.Skill, c.Key.Scope)
+	n, err := t.exec(ctx, statement, c.Base, textOrNull(c.Value), c.Key.Home, c.Key.Skill, c.Key.Scope)
 	if err == nil && n == 0 {
-		k.store.states.forget(c.Key)
+		s.states.forget(c.Key)
 		return assistant.ErrConflict
 	}
 	return err
 }
 
-// committed is called when the commit is durable.
-func (k *commit) committed() {
+// setState writes a state as the journal has it.
+func setState(ctx context.Context, t *tx, key assistant.StateKey, st assistant.State) error {
+	_, err := t.exec(ctx, `INSERT INTO states (home, skill, scope, revision, value) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT DO UPDATE SET revision = ?4, value = ?5`, key.Home, key.Skill, key.Scope, st.Revision, textOrNull(st.Value))
+	return err
+}
+
+func textOrNull(value []byte) any {
+	if value == nil {
+		return nil
+	}
+	return string(value)
+}
+
+// committed is called when the commit is durable in the tables.
+func (k *commit) committed(s *Store) {
 	if !k.late {
-		k.store.writer.ids.add(k.turn, k.key)
+		s.writer.ids.add(k.turn, k.key)
 	}
 	if c := k.state; c != nil {
-		k.store.states.put(c.Key, assistant.State{Revision: c.Base + 1, Value: c.Value})
+		s.states.put(c.Key, assistant.State{Revision: c.Base + 1, Value: c.Value})
 	}
 }
 
 // refusal is why nothing may be written.
-func (k *commit) refusal(ctx context.Context, t *tx) error {
-	if err := k.duplicate(ctx, t); err != nil {
+func (k *commit) refusal(ctx context.Context, s *Store, t *tx) error {
+	row := func(query string, args []any, dest ...any) error { return t.row(ctx, query, args, dest...) }
+	if err := k.duplicate(s, t.turns, row); err != nil {
 		return err
 	}
 	if k.fired != nil {

@@ -16,7 +16,7 @@ import (
 type tx struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
-	turns map[string]int64 // id -> key: of those that this transaction inserts
+	turns map[string]*commit // those that this transaction inserts, beside what it posts
 }
 
 func (t *tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

@@ -28,6 +28,11 @@ func TestTurnsAreFoundByTheirIDs(t *testing.T) {
 				t.Fatal(err)
 			}
 			committed = append(committed, turn)
+			if random.IntN(4) == 0 { // a posting
+				if err := s.writer.flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		for n, turn := range committed {
 			if found, err := s.FindTurn(t.Context(), "nobody", turn.ID); err != nil || found.ID != turn.ID {
@@ -36,6 +41,9 @@ func TestTurnsAreFoundByTheirIDs(t *testing.T) {
 			if err := s.Commit(t.Context(), &assistant.Commit{Turn: turn}); !errors.Is(err, assistant.ErrDuplicate) {
 				t.Fatalf("round %d: turn %d again: %v", round, n, err)
 			}
+		}
+		if err := s.writer.flush(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 		var rows, inIndex int
 		if err := s.reads.row(t.Context(), `SELECT (SELECT COUNT(*) FROM turns), (SELECT COUNT(*) FROM turn_ids)`, nil, &rows, &inIndex); err != nil {

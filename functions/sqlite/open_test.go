@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,10 +196,10 @@ func TestMigrate(t *testing.T) {
 	}
 
 	// A migration that fails leaves everything as it was.
-	broken := append(past[:2:2], "CREATE TABLE moods (name TEXT); INSERT INTO nothing VALUES (1)")
-	wantText(t, openErr(broken), "schema version 3", "nothing")
+	broken := append(slices.Clip(past), "CREATE TABLE moods (name TEXT); INSERT INTO nothing VALUES (1)")
+	wantText(t, openErr(broken), fmt.Sprint("schema version ", len(past)+1), "nothing")
 	// One that works, twice: the second time there is nothing to do.
-	future := append(past[:2:2], "CREATE TABLE moods (name TEXT)", "INSERT INTO moods VALUES ('good')")
+	future := append(slices.Clip(past), "CREATE TABLE moods (name TEXT)", "INSERT INTO moods VALUES ('good')")
 	for range 2 {
 		s = reopen(future)
 		var mood, home string
@@ -211,8 +212,9 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	// The Hark of the past refuses it, and can use the backup.
-	wantText(t, openErr(past), "newer Hark", "schema version 4", "knows 2", "hark.db.schema2.bak")
-	if err := os.Rename(backupPath(path, 2), path); err != nil {
+	wantText(t, openErr(past), "newer Hark", fmt.Sprint("schema version ", len(future)), fmt.Sprint("knows ", len(past)),
+		fmt.Sprintf("hark.db.schema%d.bak", len(past)))
+	if err := os.Rename(backupPath(path, len(past)), path); err != nil {
 		t.Fatal(err)
 	}
 	s = reopen(past)

@@ -15,6 +15,7 @@ type owed struct {
 	id, home, device string
 	expires          any
 	doc              string
+	settled          bool // while it was in the journal: it need not be posted
 }
 
 func (b *batch) owe(m *assistant.Message) owed {
@@ -58,12 +59,20 @@ func (s *Store) Owed(ctx context.Context, home, device string, limit int) ([]ass
 	if limit < 1 {
 		return nil, nil
 	}
-	owed, err := documents[assistant.Message](ctx, s.reads,
-		`SELECT doc FROM outbox WHERE home = ? AND device = ? ORDER BY seq LIMIT ?`, home, device, limit)
-	if err != nil {
-		return nil, failed(fmt.Sprintf("look what is owed to %s/%s", home, device), err)
+	what := fmt.Sprintf("look what is owed to %s/%s", home, device)
+	if s.writer.pending.owes(home, device) {
+		if err := s.writer.flush(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
 	}
-	return owed, nil
+	settled := s.writer.pending.isSettled()
+	owed, err := documents[assistant.Message](ctx, s.reads,
+		`SELECT doc FROM outbox WHERE home = ? AND device = ? ORDER BY seq LIMIT ?`, home, device, limit+len(settled))
+	if err != nil {
+		return nil, failed(what, err)
+	}
+	owed = slices.DeleteFunc(owed, func(m assistant.Message) bool { return settled[m.ID] })
+	return owed[:min(limit, len(owed))], nil
 }
 
 // Settle removes messages, after the commits that began before it and without
@@ -78,8 +87,9 @@ func (s *Store) Settle(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		size += len(id) + 16
 	}
-	return s.writer.later(ctx, write{what: "settle messages", size: size, apply: func(ctx context.Context, t *tx) error {
-		return settle(ctx, t, ids)
+	return s.writer.later(ctx, write{what: "settle messages", size: size, enter: func(_ context.Context, e *entries) error {
+		e.settled = append(e.settled, ids...)
+		return nil
 	}})
 }
 
@@ -97,6 +107,9 @@ func settle(ctx context.Context, t *tx, ids []string) error {
 func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]assistant.Message, error) {
 	if limit < 1 {
 		return nil, nil
+	}
+	if err := s.writer.flush(ctx); err != nil {
+		return nil, fmt.Errorf("look what has expired: %w", err)
 	}
 	// Nearly all of the outbox is young, so it is looked through without an index,
 	// and neither by the writer nor among the reads of the road.

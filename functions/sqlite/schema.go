@@ -20,7 +20,7 @@ type migration string
 
 // schema is how a store came to be what it is. A step that was released is
 // never edited: a change of the schema is a new step.
-func schema() []migration { return []migration{schema1, schema2} }
+func schema() []migration { return []migration{schema1, schema2, schema3} }
 
 // Values of the domain are JSON documents, beside the columns that are searched
 // by. Times are Unix milliseconds, durations milliseconds or nanoseconds as
@@ -206,6 +206,12 @@ CREATE TABLE outbox (
 INSERT INTO outbox (id, home, device, seq, expires, doc) SELECT id, home, device, seq, expires, doc FROM outbox1;
 DROP TABLE outbox1;
 CREATE INDEX outbox_device ON outbox (home, device, seq);
+`
+
+// schema3 says what of the journal is in the tables.
+const schema3 migration = `
+CREATE TABLE journal (posted INTEGER NOT NULL); -- generations up to this one
+INSERT INTO journal (posted) VALUES (0);
 `
 
 // checkFile makes the database file, or refuses one that is not SQLite's. It

@@ -116,11 +116,15 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	if err != nil {
 		return nil, err
 	}
-	log, err := openLog(path, o.Logger)
+	wal, err := openLog(path, o.Logger)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.writer = newWriter(db, log, o)
+	j, err := openJournal(path)
+	if err != nil {
+		return nil, errors.Join(err, wal.close(), db.Close())
+	}
+	s.writer = newWriter(s, db, wal, j, o)
 	if err := migrate(ctx, db, path, version, steps); err != nil {
 		return nil, err
 	}
@@ -131,6 +135,9 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 		return nil, err
 	}
 	if err := s.remember(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.writer.recover(ctx, s.reports); err != nil {
 		return nil, err
 	}
 	return s, s.clearUploads(ctx)
@@ -165,17 +172,19 @@ func (s *Store) remember(ctx context.Context) error {
 	return nil
 }
 
-// Ping makes a durable write, so that it fails when a commit would. It is small
-// as long as all goes well; once a write has failed, it needs the room of some
-// commits before it calls the store well again.
+// Ping makes a durable write, so that it fails when a commit would: to the
+// journal, as long as all goes well; once a write has failed, to the tables, with
+// the room of some commits, before it calls the store well again.
 func (s *Store) Ping(ctx context.Context) error {
-	const room = 64 << 10
-	pad := 0
-	if s.writer.failing.Load() {
-		pad = room
+	const what, room = "write to the store", 64 << 10
+	if !s.writer.failing.Load() {
+		return s.writer.do(ctx, write{what: what, enter: func(_ context.Context, e *entries) error {
+			e.sync = true
+			return nil
+		}})
 	}
-	return s.writer.do(ctx, write{what: "write to the store", apply: func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `UPDATE pings SET n = n + 1, pad = randomblob(?)`, pad)
+	return s.writer.do(ctx, write{what: what, apply: func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, `UPDATE pings SET n = n + 1, pad = randomblob(?)`, room)
 		return err
 	}})
 }

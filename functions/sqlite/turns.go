@@ -35,6 +35,10 @@ func (s *Store) FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, e
 		if !s.known.mayHave(id) {
 			continue
 		}
+		if doc, ok := s.writer.pending.turn(id); ok {
+			var t assistant.Turn
+			return &t, failed("find a turn", decode([]byte(doc), &t))
+		}
 		key, err := s.writer.ids.find(id, row)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
@@ -54,6 +58,9 @@ func (s *Store) FindTurn(ctx context.Context, ids ...string) (*assistant.Turn, e
 
 // State returns a state; one never written has revision 0 and no value.
 func (s *Store) State(ctx context.Context, key assistant.StateKey) (assistant.State, error) {
+	if st, ok := s.writer.pending.state(key); ok {
+		return st, nil
+	}
 	if st, ok := s.states.get(key); ok {
 		return st, nil
 	}

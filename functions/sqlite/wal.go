@@ -45,9 +45,12 @@ func openLog(path string, logger *slog.Logger) (*walLog, error) {
 	return &walLog{db: db, logger: logger}, nil
 }
 
-// grown notes a group that was committed, in the gap before the next one.
-func (l *walLog) grown(ctx context.Context, t *tx, group []*queued) {
+// grown notes what a transaction wrote, in the gap before the next one.
+func (l *walLog) grown(ctx context.Context, t *tx, d due, group []*queued) {
 	l.pages += perGroup
+	for _, g := range d.generations {
+		l.pages += len(g.states) + 2*g.size/pageSize // and as much for what is not counted
+	}
 	for _, q := range group {
 		l.pages += perWrite + q.size/pageSize
 	}

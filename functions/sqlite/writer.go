@@ -28,6 +28,9 @@ type write struct {
 	// (see isRefusal) before it writes anything. The context is the writer's: the
 	// transaction belongs to many, so that none of them may end it.
 	apply func(ctx context.Context, t *tx) error
+	// enter, in place of apply, adds the write to a group of the journal, or returns
+	// why it cannot.
+	enter func(ctx context.Context, e *entries) error
 	// committed, if not nil, is called once it is durable, before anybody hears of it.
 	committed func()
 }
@@ -42,8 +45,11 @@ type queued struct {
 	skipped   bool        // and was not
 }
 
-// writer commits writes in groups, in the order of their arrival.
+// writer commits writes in groups, in the order of their arrival: in the journal,
+// from where they are posted to the tables many together, or in the tables, once
+// all that is in the journal is there.
 type writer struct {
+	store  *Store
 	db     *sql.DB
 	logger *slog.Logger
 	room   *semaphore.Weighted // what may wait, in bytes
@@ -58,13 +64,22 @@ type writer struct {
 
 	failing atomic.Bool // the last transaction did
 
-	tx  *tx // of the goroutine that runs; nil: to be opened
+	tx  *tx // of the goroutine that runs, or posts; nil: to be opened
 	log *walLog
 	ids *turnIDs
+
+	journal   *journal
+	recovered bool // what an earlier process left in it
+	pending   *pending
+	posting   chan struct{} // closed when it is over; of the goroutine that runs
+	postDue   atomic.Bool
 }
 
-func newWriter(db *sql.DB, log *walLog, o Options) *writer {
-	w := &writer{db: db, log: log, ids: &turnIDs{enough: cmp.Or(o.idsTogether, defaultEnough)}, logger: o.Logger, limit: o.MaxQueued}
+func newWriter(s *Store, db *sql.DB, log *walLog, j *journal, o Options) *writer {
+	w := &writer{
+		store: s, db: db, log: log, ids: &turnIDs{enough: cmp.Or(o.idsTogether, defaultEnough)}, logger: o.Logger, limit: o.MaxQueued,
+		journal: j, pending: &pending{fresh: newGeneration(0)},
+	}
 	if w.limit == 0 {
 		w.limit = DefaultMaxQueued
 	}
@@ -109,7 +124,7 @@ func (w *writer) flush(ctx context.Context) error {
 	w.mu.Lock()
 	idle := !w.running && len(w.queue) == 0
 	w.mu.Unlock()
-	if idle {
+	if idle && w.pending.nothing() {
 		return nil
 	}
 	return w.do(ctx, write{what: "wait for earlier writes", apply: func(context.Context, *tx) error { return nil }})
@@ -142,12 +157,12 @@ func (w *writer) enqueue(ctx context.Context, q *queued, urgent bool) (lead bool
 	return false, nil
 }
 
-// wake writes what was left for later, if nobody has done so.
+// wake writes and posts what was left for later, if nobody has done so.
 func (w *writer) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lazy = false
-	if !w.running && len(w.queue) > 0 {
+	if !w.running && !w.closed && (len(w.queue) > 0 || w.postDue.Load()) {
 		w.running = true
 		w.alive.Go(w.run)
 	}
@@ -160,7 +175,7 @@ func (w *writer) lead(ctx context.Context) {
 	w.write(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running = len(w.queue) > 0; w.running {
+	if w.running = len(w.queue) > 0 || w.postDue.Load(); w.running {
 		w.alive.Go(w.run)
 	}
 }
@@ -175,38 +190,44 @@ func (w *writer) run() {
 // write writes a group, and returns false when there is none.
 func (w *writer) write(ctx context.Context) bool {
 	runtime.Gosched() // who is about to write may still come along
-	group := w.take()
-	if group == nil {
-		return false
+	group, idle := w.take()
+	if w.postDue.Swap(false) {
+		w.startPosting(ctx)
 	}
-	w.commit(ctx, group)
-	if w.tx != nil {
-		w.log.grown(ctx, w.tx, group)
+	switch {
+	case idle:
+		return false
+	case group == nil:
+	case group[0].enter != nil:
+		w.enter(ctx, group)
+	default:
+		w.waitPosted()
+		w.commit(ctx, group)
 	}
 	return true
 }
 
-// take returns all that is queued, up to a write that goes alone, and not so
-// much that the first would wait long for the last.
-func (w *writer) take() []*queued {
+// take returns all that is queued, up to a write of the other kind or one that
+// goes alone, and not so much that the first would wait long for the last.
+func (w *writer) take() (group []*queued, idle bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue) == 0 {
-		w.running = false
-		return nil
+		w.running = w.postDue.Load()
+		return nil, !w.running
 	}
 	const most = 1024
 	n := 1
-	if !w.queue[0].alone {
-		for n < min(len(w.queue), most) && !w.queue[n].alone {
+	if first := w.queue[0]; !first.alone {
+		for n < min(len(w.queue), most) && !w.queue[n].alone && (w.queue[n].enter == nil) == (first.enter == nil) {
 			n++
 		}
 	}
-	group := w.queue[:n:n]
+	group = w.queue[:n:n]
 	if w.queue = w.queue[n:]; len(w.queue) == 0 {
 		w.queue = nil // the group's memory is not to be written over
 	}
-	return group
+	return group, false
 }
 
 // commit gives every write of the group its outcome.
@@ -260,16 +281,35 @@ func (w *writer) finish(q *queued, err error) {
 	}
 }
 
-// transact applies the group in one transaction. An error means that nothing of
-// it is stored, or, when the disk failed at the very end, that it is not known.
+// transact posts what is pending and applies the group, in one transaction. An
+// error means that nothing of it is stored, or, when the disk failed at the very
+// end, that it is not known.
 func (w *writer) transact(ctx context.Context, group []*queued) error {
+	return w.transactDue(ctx, w.pending.all(), group)
+}
+
+func (w *writer) transactDue(ctx context.Context, d due, group []*queued) error {
 	t, err := w.begin(ctx)
 	if err != nil {
 		return err
 	}
-	t.turns = nil
-	if err := w.ids.advance(ctx, t, len(group)); err != nil {
+	if err := w.within(ctx, t, d, group); err != nil {
 		w.rollback(ctx)
+		return err
+	}
+	w.ids.committed()
+	w.posted(d)
+	w.log.grown(ctx, t, d, group)
+	return nil
+}
+
+// within is what happens within a transaction, its end included.
+func (w *writer) within(ctx context.Context, t *tx, d due, group []*queued) error {
+	t.turns = nil
+	if err := w.ids.advance(ctx, t, len(group)+d.commits()); err != nil {
+		return err
+	}
+	if err := w.post(ctx, t, d); err != nil {
 		return err
 	}
 	for _, q := range group {
@@ -280,16 +320,11 @@ func (w *writer) transact(ctx context.Context, group []*queued) error {
 		if err := q.apply(ctx, t); isRefusal(err) {
 			q.refusal = err
 		} else if err != nil {
-			w.rollback(ctx)
 			return err
 		}
 	}
-	if _, err := t.exec(ctx, "COMMIT"); err != nil {
-		w.rollback(ctx)
-		return err
-	}
-	w.ids.committed()
-	return nil
+	_, err := t.exec(ctx, "COMMIT")
+	return err
 }
 
 // begin opens the connection if there is none, and a transaction on it.
@@ -332,11 +367,27 @@ func (w *writer) close() error {
 	w.closed = true
 	w.mu.Unlock()
 	w.alive.Wait()
+	err := w.clear(context.Background())
 	if w.tx != nil {
 		_ = w.tx.close() // back to the pool, which is closed next
 		w.tx = nil
 	}
-	return errors.Join(w.log.close(), w.db.Close())
+	return errors.Join(err, w.log.close(), w.db.Close())
+}
+
+// clear posts what is pending, so that the journal is not needed any more. Where
+// that cannot be done, it is done when the store is opened again.
+func (w *writer) clear(ctx context.Context) error {
+	if !w.recovered {
+		return w.journal.close()
+	}
+	if !w.pending.nothing() {
+		if err := w.transact(ctx, nil); err != nil {
+			w.logger.Warn("what is in the journal alone is posted with the next start", "error", err)
+			return w.journal.close()
+		}
+	}
+	return errors.Join(w.journal.close(), w.journal.remove())
 }
 
 // isRefusal tells whether a write was turned down by the store's contract, or

@@ -40,7 +40,7 @@ func hold(t *testing.T, s *Store) (release func()) {
 // waitQueued returns when n writes are queued behind the one that runs.
 func waitQueued(t *testing.T, s *Store, n int) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// journal is where most commits become durable: a group is one write to the end
+// of a file and one sync. What is in it is posted to the tables later, many
+// commits together, which changes each page of the tables once for all of them.
+//
+// The commits that are posted together are a generation. Generations take turns
+// with two files: one can be posted while the next one grows. A file is not
+// emptied, only written over; a frame says which generation it is of, so what is
+// left of an older one ends the file.
+//
+// A frame is a header and the records of one group of commits:
+//
+//	generation  8 bytes, little endian
+//	length      4 bytes, of the records
+//	checksum    4 bytes, CRC-32C of generation, length and records
+type journal struct {
+	path       string
+	files      [2]*os.File
+	generation uint64
+	end        int64 // of the frames of the generation
+	frame      []byte
+}
+
+const (
+	frameHeader = 16
+	// maxFrame bounds the records of a frame, in bytes. A group is far smaller.
+	maxFrame = 1 << 30
+)
+
+// openJournal opens the files beside the database, which may be missing.
+func openJournal(path string) (*journal, error) {
+	j := &journal{path: path}
+	for i := range j.files {
+		f, err := os.OpenFile(j.name(i), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, errors.Join(err, j.close())
+		}
+		j.files[i] = f
+	}
+	return j, syncFile(filepath.Dir(path)) // they are not to vanish in a power cut
+}
+
+func (j *journal) name(i int) string { return fmt.Sprintf("%s-journal%d", j.path, i) }
+
+// read calls each with the records of every group that was not posted, in the
+// order in which they were written.
+func (j *journal) read(posted uint64, each func(generation uint64, records []byte) error) error {
+	var content [2][]byte
+	for i, f := range j.files {
+		var err error
+		if content[i], err = os.ReadFile(f.Name()); err != nil {
+			return err
+		}
+	}
+	generation := func(i int) uint64 { n, _, _ := readFrame(content[i]); return n }
+	order := []int{0, 1}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(generation(a), generation(b)) })
+	for _, i := range order {
+		of := generation(i)
+		if of <= posted {
+			continue
+		}
+		if posted++; of != posted {
+			return fmt.Errorf("%s goes on from a later state than the store has: is the store an older copy? Move the journal away to open it as it is",
+				j.files[i].Name())
+		}
+		for rest := content[i]; ; {
+			n, records, size := readFrame(rest)
+			if n != of {
+				break // or the last group was not written whole, so that nobody was told of it
+			}
+			if err := each(of, records); err != nil {
+				return fmt.Errorf("%s: %w", j.files[i].Name(), err)
+			}
+			rest = rest[size:]
+		}
+	}
+	return nil
+}
+
+// begin empties the files, of which all is posted, and begins a generation.
+func (j *journal) begin(generation uint64) error {
+	j.generation = generation
+	return errors.Join(j.files[0].Truncate(0), j.files[1].Truncate(0))
+}
+
+// readFrame reads the first frame; generation 0: there is none that is whole.
+func readFrame(b []byte) (generation uint64, records []byte, size int) {
+	if len(b) < frameHeader {
+		return 0, nil, 0
+	}
+	length := binary.LittleEndian.Uint32(b[8:])
+	if length > maxFrame || int(length) > len(b)-frameHeader {
+		return 0, nil, 0
+	}
+	size = frameHeader + int(length)
+	records = b[frameHeader:size]
+	if binary.LittleEndian.Uint32(b[12:]) != checksum(b[:12], records) {
+		return 0, nil, 0
+	}
+	return binary.LittleEndian.Uint64(b), records, size
+}
+
+func checksum(header, records []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum(header, table), table, records)
+}
+
+// append returns when the records of a group are on the disk. After an error the
+// next group takes their place.
+func (j *journal) append(records []byte) error {
+	if len(records) > maxFrame {
+		return fmt.Errorf("a group of %d bytes is too large for the journal", len(records))
+	}
+	j.frame = append(j.frame[:0], make([]byte, frameHeader)...)
+	binary.LittleEndian.PutUint64(j.frame, j.generation)
+	binary.LittleEndian.PutUint32(j.frame[8:], uint32(len(records))) //nolint:gosec // checked above
+	binary.LittleEndian.PutUint32(j.frame[12:], checksum(j.frame[:12], records))
+	j.frame = append(j.frame, records...)
+	f := j.files[j.generation%2]
+	if _, err := f.WriteAt(j.frame, j.end); err != nil {
+		return err
+	}
+	if err := syncData(f); err != nil {
+		return err
+	}
+	j.end += int64(len(j.frame))
+	if cap(j.frame) > maxKeptFrame {
+		j.frame = nil
+	}
+	return nil
+}
+
+// maxKeptFrame is the memory that is kept for the next group.
+const maxKeptFrame = 1 << 20
+
+// next begins a generation, in the file of the one before the last, which is posted.
+func (j *journal) next() {
+	j.generation++
+	j.end = 0
+}
+
+// remove deletes the files, of which nothing is needed any more.
+func (j *journal) remove() error {
+	var errs []error
+	for i := range j.files {
+		if err := os.Remove(j.name(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (j *journal) close() error {
+	var errs []error
+	for i, f := range j.files {
+		if f != nil {
+			errs = append(errs, f.Close())
+			j.files[i] = nil
+		}
+	}
+	return errors.Join(errs...)
+}
