@@ -36,8 +36,11 @@ func ServeBare(ctx context.Context, stream bool, command []string, out io.Writer
 	defer cancel()
 	skill := exec.CommandContext(ctx, command[0], append(command[1:], socket)...) //nolint:gosec // this program itself
 	skill.Stderr = os.Stderr
-	// As Hark gives a skill one processor.
-	skill.Env = append(os.Environ(), "GOMAXPROCS=1")
+	// The unary pipeline is as one writes it by hand; the stream is tuned as Hark's own
+	// calls are, one processor for a skill included.
+	if stream {
+		skill.Env = append(os.Environ(), "GOMAXPROCS=1")
+	}
 	if err := skill.Start(); err != nil {
 		return fmt.Errorf("start the bare skill: %w", err)
 	}

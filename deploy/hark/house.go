@@ -22,6 +22,7 @@ import (
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/catalog"
 	"github.com/hark-voice/hark/functions/dialogue"
+	"github.com/hark-voice/hark/functions/explain"
 	"github.com/hark-voice/hark/functions/household"
 	"github.com/hark-voice/hark/functions/invoke"
 	"github.com/hark-voice/hark/functions/metrics"
@@ -147,8 +148,12 @@ func newHouse(ctx context.Context, s *settings, logger *slog.Logger) (_ *house, 
 	if err != nil {
 		return nil, err
 	}
+	explainer, err := explain.New(explain.Options{Catalog: h.catalog, Homes: h.homes, Clock: h.clock})
+	if err != nil {
+		return nil, err
+	}
 	h.admin, err = admin.New(admin.Options{
-		Store: h.store, Releases: h.releases, Logs: h.logs, Token: token, Version: buildVersion(), Clock: h.clock,
+		Store: h.store, Releases: h.releases, Logs: h.logs, Explain: explainer, Token: token, Version: buildVersion(), Clock: h.clock,
 		MQTT:    func() string { return h.broker.Addr().String() },
 		Revoked: func(d topic.Device) { h.revoked(d); h.broker.Disconnect(d) },
 		Changed: h.homes.Changed, Ready: h.ready, Advance: advance, Logger: logger,

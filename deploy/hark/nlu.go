@@ -7,18 +7,19 @@ import (
 	"os"
 	"strings"
 
+	"github.com/hark-voice/hark/deploy/hark/cli"
 	"github.com/hark-voice/hark/functions/nlu/eval"
 	"github.com/spf13/cobra"
 )
 
-// understanding is the commands that try the matcher of sentences, without a
-// running Hark.
+// understanding is the commands that try how sentences are understood: eval by the
+// matcher alone, explain by a running Hark.
 func understanding() *cobra.Command {
 	c := &cobra.Command{
 		Use: "nlu", Short: "Try how sentences are understood", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(evaluate())
+	c.AddCommand(evaluate(), cli.Explain())
 	return c
 }
 
@@ -29,18 +30,17 @@ func evaluate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "eval --grammar FILE --tests FILE [--derived FILE]", Short: "Run test sentences against a grammar", Args: cobra.NoArgs,
 		Long: "Run test sentences, a JSON object a line, against a grammar. What was not understood as expected is printed, then the\n" +
-			"sentences of which another reading ranked the same, then the score as JSON. It fails where a sentence did.",
+			"sentences of which another reading ranked the same, then the score as JSON. It fails where a sentence did.\n" +
+			"The score is that of the first pass; with --all-passes, what the later passes make of the sentences in which it finds\n" +
+			"nothing is printed and counted apart.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if allPasses {
-				return errors.New("--all-passes: there is only the first pass yet; leave the flag out")
-			}
 			suite, err := loadSuite(grammar)
 			if err != nil {
 				return err
 			}
 			report := &eval.Report{}
 			for _, name := range []string{tests, derived} {
-				if err := runSentences(suite, name, report); err != nil {
+				if err := runSentences(suite, name, eval.Options{AllPasses: allPasses}, report); err != nil {
 					return err
 				}
 			}
@@ -50,7 +50,7 @@ func evaluate() *cobra.Command {
 	c.Flags().StringVar(&grammar, "grammar", "", "file of the grammar")
 	c.Flags().StringVar(&tests, "tests", "", "file of sentences")
 	c.Flags().StringVar(&derived, "derived", "", "another file of sentences")
-	c.Flags().BoolVar(&allPasses, "all-passes", false, "later passes, too (not there yet)")
+	c.Flags().BoolVar(&allPasses, "all-passes", false, "guess what the first pass does not match, too; counted apart")
 	c.Flags().BoolVar(&asJSON, "json", false, "print failures as JSON, too")
 	for _, name := range []string{"grammar", "tests"} {
 		if err := c.MarkFlagRequired(name); err != nil {
@@ -69,7 +69,7 @@ func loadSuite(name string) (*eval.Suite, error) {
 	return eval.Load(name, f)
 }
 
-func runSentences(suite *eval.Suite, name string, report *eval.Report) error {
+func runSentences(suite *eval.Suite, name string, opts eval.Options, report *eval.Report) error {
 	if name == "" {
 		return nil
 	}
@@ -78,7 +78,7 @@ func runSentences(suite *eval.Suite, name string, report *eval.Report) error {
 		return fmt.Errorf("open the sentences: %w", err)
 	}
 	defer f.Close()
-	if err := suite.Run(f, eval.Options{}, report); err != nil {
+	if err := suite.Run(f, opts, report); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -92,6 +92,11 @@ func printScore(c *cobra.Command, report *eval.Report, asJSON bool) error {
 			fmt.Fprintf(c.OutOrStdout(), "%s: %q\n  want %s\n  got  %s\n", f.ID, f.Text, f.Want, f.Got)
 		} else if err := out.Encode(f); err != nil {
 			return err
+		}
+	}
+	if report.Later != nil && !asJSON {
+		for _, f := range report.Later.Guesses {
+			fmt.Fprintf(c.OutOrStdout(), "%s: %q\n  want  %s\n  later %s\n", f.ID, f.Text, f.Want, f.Got)
 		}
 	}
 	if len(report.Tied) > 0 && !asJSON {

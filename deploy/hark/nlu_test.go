@@ -23,6 +23,7 @@ func TestNLUEval(t *testing.T) {
 	good := `{"id":"1","text":"go home","fixture":"f","intent":"Go","combination":"home","slots":{}}` + "\n" +
 		`{"id":"2","text":"stay","fixture":"f","intent":null}` + "\n"
 	bad := write("bad.jsonl", good+`{"id":"3","text":"go away","fixture":"f","intent":"Go","combination":"home","slots":{}}`+"\n")
+	two := `{"id":"1","text":"go home, go back home","fixture":"f","intent":"Go","combination":"home","slots":{}}` + "\n"
 	for _, c := range []struct {
 		args  []string
 		err   string
@@ -33,8 +34,10 @@ func TestNLUEval(t *testing.T) {
 		{[]string{"--tests", bad}, "not understood as expected", 3, `"go away"`},
 		{[]string{"--tests", write("one.jsonl", good), "--derived", bad, "--json"}, "not understood as expected", 5, `{"id":"3","text":"go away","want":`},
 		{[]string{"--tests", write("not.jsonl", "{")}, "line 1 of the sentences", 0, ""},
-		{[]string{"--tests", bad, "--all-passes"}, "leave the flag out", 0, ""},
+		{[]string{"--tests", bad, "--all-passes"}, "not understood as expected", 3, `"later":{"tried":2,"found":0,`},
+		{[]string{"--tests", write("both.jsonl", two), "--all-passes"}, "not understood as expected", 1, `later split: "go home, go back home" as "go home"`},
 		{[]string{"--tests", filepath.Join(dir, "none")}, "open the sentences", 0, ""},
+		{[]string{"--tests", bad, "--grammar", write("broken.json", "{\n\"rules\": {\"r\": \"go (on\"}}")}, "broken.json:2:20: '(' is never closed", 0, ""},
 	} {
 		var out bytes.Buffer
 		root := command()

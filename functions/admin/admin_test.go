@@ -50,6 +50,11 @@ func (r *releases) Deploy(ctx context.Context, archive io.Reader, progress func(
 	return r.deploy(ctx, archive, progress)
 }
 
+func (r *releases) Test(ctx context.Context, archive io.Reader, progress func(release.Step)) (release.Tested, error) {
+	live, err := r.deploy(ctx, archive, progress)
+	return release.Tested{Skill: live.Skill, Version: live.Version, Sentences: 3, Answers: 2, Handlers: 1}, err
+}
+
 func (r *releases) Remove(_ context.Context, skill string) error {
 	for i, s := range r.list {
 		if s.Skill == skill {
@@ -75,7 +80,7 @@ func newDesk(tb testing.TB, change ...func(*admin.Options)) *desk {
 	}
 	tb.Cleanup(func() { d.logs.Close() })
 	o := admin.Options{
-		Store: d.store, Releases: d.releases, Logs: d.logs, Token: token, Version: "1.2.3", Clock: d.clock,
+		Store: d.store, Releases: d.releases, Logs: d.logs, Explain: explainer(tb, d), Token: token, Version: "1.2.3", Clock: d.clock,
 		MQTT: func() string { return "127.0.0.1:1883" },
 		Revoked: func(device topic.Device) {
 			d.mu.Lock()
@@ -135,6 +140,8 @@ func routes() []struct{ method, path, body string } {
 		{"GET", "/api/v1/schedules", ""},
 		{"GET", "/api/v1/skills", ""},
 		{"POST", "/api/v1/skills", "archive"},
+		{"POST", "/api/v1/trials", "archive"},
+		{"POST", "/api/v1/explanations", `{"text":"make tea","home":"flat","device":"kitchen"}`},
 		{"GET", "/api/v1/skills/tea/logs", ""},
 		{"DELETE", "/api/v1/skills/tea", ""},
 		{"GET", "/api/v1/usage", ""},
@@ -619,13 +626,14 @@ func FuzzBodies(f *testing.F) {
 	f.Add(`{"tz":"UTC","lang":"en"}`)
 	f.Add(`{"device":"kitchen","area":"hall","rotate":true}`)
 	f.Add(`{"advance_ms":1000}`)
+	f.Add(`{"text":"make tea","lang":"en","home":"flat"}`)
 	f.Add(`{"tz":"\u0000","lang":"\ud800"}`)
 	var d *desk
 	d = newDesk(f, func(o *admin.Options) { o.Advance = func(by time.Duration) { d.clock.Advance(by) } })
 	f.Fuzz(func(t *testing.T, body string) {
 		d.t = t
 		for _, c := range []struct{ method, path string }{
-			{"PUT", "/api/v1/homes/flat"}, {"POST", "/api/v1/homes/flat/devices"}, {"POST", "/api/v1/clock"},
+			{"PUT", "/api/v1/homes/flat"}, {"POST", "/api/v1/homes/flat/devices"}, {"POST", "/api/v1/clock"}, {"POST", "/api/v1/explanations"},
 		} {
 			var answer map[string]any
 			if status := d.request(c.method, c.path, body, &answer); status >= 500 || answer == nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hark-voice/hark/broker/topic"
 	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/explain"
 	"github.com/hark-voice/hark/functions/release"
 	"github.com/hark-voice/hark/functions/runtime"
 )
@@ -33,8 +34,14 @@ type Store interface {
 // Releases brings skills into service and out of it.
 type Releases interface {
 	Deploy(ctx context.Context, archive io.Reader, progress func(release.Step)) (assistant.LiveSkill, error)
+	Test(ctx context.Context, archive io.Reader, progress func(release.Step)) (release.Tested, error)
 	Remove(ctx context.Context, skill string) error
 	Status(ctx context.Context) ([]release.Status, error)
+}
+
+// Explainer tells how a sentence is understood.
+type Explainer interface {
+	Explain(ctx context.Context, q explain.Question) (*explain.Explanation, error)
 }
 
 // Logs reads what instances of a skill printed.
@@ -47,6 +54,7 @@ type Options struct {
 	Store    Store
 	Releases Releases
 	Logs     Logs
+	Explain  Explainer
 	Token    string // the operator's
 	Version  string // of this build
 	Clock    assistant.Clock
@@ -73,7 +81,7 @@ type Server struct {
 
 // New returns a Server.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Releases == nil || o.Logs == nil || o.Clock == nil || o.MQTT == nil || o.Revoked == nil || o.Ready == nil {
+	if o.Store == nil || o.Releases == nil || o.Logs == nil || o.Explain == nil || o.Clock == nil || o.MQTT == nil || o.Revoked == nil || o.Ready == nil {
 		return nil, errors.New("admin: an option is missing")
 	}
 	if len(o.Token) < 20 {
@@ -113,6 +121,8 @@ func (s *Server) routes() {
 		"POST /api/v1/skills":                               s.deploySkill,
 		"DELETE /api/v1/skills/{skill}":                     s.removeSkill,
 		"GET /api/v1/skills/{skill}/logs":                   s.readLogs,
+		"POST /api/v1/trials":                               s.testSkill,
+		"POST /api/v1/explanations":                         s.explain,
 		"GET /api/v1/usage":                                 s.queryUsage,
 		"GET /api/v1/turns":                                 s.listTurns,
 		"GET /api/v1/turns/{turn}":                          s.getTurn,

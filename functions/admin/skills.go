@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -19,34 +20,50 @@ func (s *Server) listSkills(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, append([]release.Status{}, list...))
 }
 
-// deployEvent is a line of the answer to a deployment: steps, then either the
-// version that is live or what is wrong.
-type deployEvent struct {
+// releaseEvent is a line of the answer to a deployment or a test: steps, then
+// either the version that is live, or what was tested, or what is wrong.
+type releaseEvent struct {
 	Step   string               `json:"step,omitempty"`
 	Detail string               `json:"detail,omitempty"`
 	Live   *assistant.LiveSkill `json:"live,omitempty"`
+	Tested *release.Tested      `json:"tested,omitempty"`
 	Error  string               `json:"error,omitempty"`
 }
 
-// deploySkill takes a packed skill folder and answers with one JSON object a
-// line as it goes. If the caller leaves before the end, nothing is deployed.
+// deploySkill takes a packed skill folder into service. If the caller leaves
+// before the end, nothing is deployed.
 func (s *Server) deploySkill(w http.ResponseWriter, r *http.Request) error {
+	return takeSkill(w, r, func(archive io.Reader, progress func(release.Step)) (releaseEvent, error) {
+		live, err := s.Releases.Deploy(r.Context(), archive, progress)
+		return releaseEvent{Live: &live}, err
+	})
+}
+
+// testSkill takes a packed skill folder as far as a deployment goes before the
+// version is live, and forgets it.
+func (s *Server) testSkill(w http.ResponseWriter, r *http.Request) error {
+	return takeSkill(w, r, func(archive io.Reader, progress func(release.Step)) (releaseEvent, error) {
+		tested, err := s.Releases.Test(r.Context(), archive, progress)
+		return releaseEvent{Tested: &tested}, err
+	})
+}
+
+// takeSkill answers with one JSON object a line as it goes.
+func takeSkill(w http.ResponseWriter, r *http.Request, take func(io.Reader, func(release.Step)) (releaseEvent, error)) error {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out, flush := json.NewEncoder(w), http.NewResponseController(w)
-	send := func(e deployEvent) {
-		// It fails only when the caller has left, which ends the deployment anyway.
+	send := func(e releaseEvent) {
+		// It fails only when the caller has left, which ends the work anyway.
 		_ = out.Encode(e)
 		_ = flush.Flush()
 	}
-	body := http.MaxBytesReader(w, r.Body, bundle.MaxArchive)
-	live, err := s.Releases.Deploy(r.Context(), body, func(step release.Step) {
-		send(deployEvent{Step: step.Name, Detail: step.Detail})
+	last, err := take(http.MaxBytesReader(w, r.Body, bundle.MaxArchive), func(step release.Step) {
+		send(releaseEvent{Step: step.Name, Detail: step.Detail})
 	})
 	if err != nil {
-		send(deployEvent{Error: err.Error()})
-		return nil
+		last = releaseEvent{Error: err.Error()}
 	}
-	send(deployEvent{Live: &live})
+	send(last)
 	return nil
 }
 

@@ -73,6 +73,13 @@ func FiringTurnID(s *Schedule) string {
 	return derivedID("schedule", s.Home, s.Skill, s.ID, strconv.FormatInt(s.Due.UnixMilli(), 10), s.By)
 }
 
+// PartTurnID is the id of the turn of the n-th thing that an utterance asked
+// for. It holds the words: where a redelivery is split otherwise, because other
+// sentences were deployed meanwhile, its parts are other turns.
+func PartTurnID(turn string, n int, text string) string {
+	return derivedID("part", turn, strconv.Itoa(n), text)
+}
+
 // EffectID names the n-th effect of a turn. It is a valid message id, because
 // devices send it back in acknowledgements.
 func EffectID(turn string, n int) string {

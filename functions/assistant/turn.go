@@ -13,6 +13,7 @@ const (
 	KindUtterance TurnKind = "utterance"
 	KindIntent    TurnKind = "intent"
 	KindSchedule  TurnKind = "schedule"
+	KindPart      TurnKind = "part" // one of several things that an utterance asked for
 )
 
 // ReplyTo is where an MQTT 5 requester wants its reply; empty: the reply topic.
@@ -85,6 +86,7 @@ type Reply struct {
 type Turn struct {
 	ID          string       `json:"id"`
 	Kind        TurnKind     `json:"kind"`
+	PartOf      string       `json:"part_of,omitempty"` // the turn of the utterance that this is a part of
 	Home        string       `json:"home"`
 	Device      string       `json:"device,omitempty"`
 	Message     string       `json:"message,omitempty"` // the id of the message that caused it

@@ -16,6 +16,7 @@ import (
 // and devices must not be changed by who reads them.
 type View struct {
 	Home     assistant.Home
+	Zone     *time.Location // of the home
 	Devices  map[string]assistant.Device
 	Entities []assistant.Entity // by id; Offline is worked out
 	read     time.Time          // monotonic
@@ -76,6 +77,11 @@ func (h *Household) read(ctx context.Context, id string, before *View) (*View, e
 		return nil, err
 	}
 	v.Home.ID = id
+	if before != nil && before.Home.Zone == v.Home.Zone {
+		v.Zone = before.Zone
+	} else {
+		v.Zone = v.Home.Location() // from a file
+	}
 	devices, err := h.Store.Devices(ctx, id)
 	if err != nil {
 		return nil, err

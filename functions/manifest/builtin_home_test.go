@@ -33,7 +33,7 @@ func TestNoLightIsSwitched(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, say := range sentences {
-			result := grammars[lang].Match(say, nlu.Context{Lists: lists, Values: map[string]any{"area": home.Area}})
+			result := grammars[lang].Match(say, nlu.Context{Lists: lists, Values: map[string]any{"area": home.Area}, Now: home.Now})
 			if len(result.Matches) > 0 {
 				m := result.Matches[0]
 				t.Errorf("%q is understood as %s/%s %v by %s", say, m.Skill, m.Intent, m.Slots, m.Template.Text)

@@ -24,7 +24,7 @@ func TestBuiltInSkills(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx := nlu.Context{Lists: lists, Values: map[string]any{"area": home.Area}}
+			ctx := nlu.Context{Lists: lists, Values: map[string]any{"area": home.Area}, Now: home.Now}
 			for _, test := range skill.Sentences[lang].Tests {
 				checkSentence(t, grammar, name, test, ctx)
 			}

@@ -48,8 +48,10 @@
 //	  set: Timer set for {{duration .Duration}}.
 //	home:                                 # what the tests speak of, for them alone
 //	  area: kitchen                       # of the device that hears them
+//	  now: 2026-11-25T10:00:00            # when, in UTC, they are said; this is a Wednesday, and what it is if left out
 //	  entities:                           # domain: what the id begins with
 //	    - {id: light.desk, name: desk lamp, area: study, state: {state: "on"}, offline: true}
 //	tests:
 //	  - {say: set a timer for one minute, intent: SetTimer, slots: {duration: 60}, answer: Timer set for 1 minute.}
+//	  - {say: wake me tomorrow at seven, intent: SetAlarm, slots: {time: 2026-11-26T07:00:00}}
 package manifest

@@ -98,7 +98,14 @@ type Sentences struct {
 type Home struct {
 	Area     string // of the device that hears them
 	Entities []assistant.Entity
+	// Now is when they are said, in UTC, so that "tomorrow at seven" is the same
+	// whenever they run: 10:00 on Wednesday, 25 November 2026, where the file does
+	// not say.
+	Now time.Time
 }
+
+// usualNow is when the tests of a file that does not say it are said.
+func usualNow() time.Time { return time.Date(2026, time.November, 25, 10, 0, 0, 0, time.UTC) }
 
 // Test is a sentence and what must become of it.
 type Test struct {

@@ -116,6 +116,7 @@ answers:
   one: hello {{.}}
   two: [a, b]
 home:
+  now: 2026-03-01T22:30:00
   area: kitchen
   entities:
     - {id: light.desk, name: desk lamp, area: study, state: {state: on, brightness: 40}, offline: true}
@@ -166,7 +167,7 @@ tests:
 	if !reflect.DeepEqual(got.Source, want) {
 		t.Errorf("source\n%+v, want\n%+v", got.Source, want)
 	}
-	home := Home{Area: "kitchen", Entities: []assistant.Entity{
+	home := Home{Now: time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC), Area: "kitchen", Entities: []assistant.Entity{
 		{
 			ID: "light.desk", Domain: "light", Name: "desk lamp", Area: "study", Offline: true,
 			State: map[string]any{"state": "on", "brightness": 40.0},
@@ -181,8 +182,8 @@ tests:
 		t.Errorf("answers %v", got.Answers)
 	}
 	tests := []Test{
-		{Say: "boil an egg", Intent: "Boil", Slots: map[string]any{}, File: "sentences/en.yaml", Line: 33},
-		{Say: "boil 3 eggs", Intent: "Boil", Slots: map[string]any{"eggs": 3.0}, Answer: "Yes.", File: "sentences/en.yaml", Line: 34},
+		{Say: "boil an egg", Intent: "Boil", Slots: map[string]any{}, File: "sentences/en.yaml", Line: 34},
+		{Say: "boil 3 eggs", Intent: "Boil", Slots: map[string]any{"eggs": 3.0}, Answer: "Yes.", File: "sentences/en.yaml", Line: 35},
 	}
 	if !reflect.DeepEqual(got.Tests, tests) {
 		t.Errorf("tests %+v", got.Tests)
@@ -263,6 +264,7 @@ func TestProblems(t *testing.T) {
 		{en, goodEnglish + "answers: {a: '{{if}}'}", "sentences/en.yaml:2:14: answers.a:"},
 		{en, goodEnglish + "answers: {a: []}", "answers.a has no text"},
 		{en, goodEnglish + "answers: {a: x}", `sentences/zh-CN.yaml: answer "a" is in sentences/en.yaml, but not here`},
+		{en, goodEnglish + "home: {now: noon}", "sentences/en.yaml:2:13: home.now, when the tests are said, must be a day and a time such as 2026-11-25T10:00:00"},
 		{en, goodEnglish + "home: {room: a}", `home: unknown field "room"`},
 		{en, goodEnglish + "home: {entities: [{name: a}]}", "sentences/en.yaml:2:19: home: an entity: id, such as light.desk: a name is missing"},
 		{en, goodEnglish + "home: {entities: [{id: .x}]}", "domain, such as light"},

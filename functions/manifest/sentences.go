@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"text/template/parse"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -28,6 +29,7 @@ func (f *file) sentences(skill *placed, lang string) *Sentences {
 		file: f, skill: skill, intents: make(map[string]*yaml.Node),
 		out: &Sentences{
 			Source: nlu.Source{Skill: skill.Name, Lang: lang, IgnoreWhitespace: ignoresWhitespace(lang)},
+			Home:   Home{Now: usualNow()},
 		},
 	}
 	root := f.root()
@@ -230,6 +232,12 @@ func (s *sentenceReader) home(n *yaml.Node) {
 	h := &s.out.Home
 	s.fields(n, "home", readers{
 		"area": func(n *yaml.Node) { h.Area = s.text(n, "home.area") },
+		"now": func(n *yaml.Node) {
+			var err error
+			if h.Now, err = time.Parse("2006-01-02T15:04:05", s.text(n, "home.now")); err != nil {
+				s.fail(n, "home.now, when the tests are said, must be a day and a time such as 2026-11-25T10:00:00")
+			}
+		},
 		"entities": func(n *yaml.Node) {
 			for _, entry := range s.sequence(n, "home.entities") {
 				h.Entities = append(h.Entities, s.entity(entry, h.Entities))

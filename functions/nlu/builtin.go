@@ -3,50 +3,49 @@ package nlu
 import "slices"
 
 // builtinNames are the lists that every skill may use.
-func builtinNames() []string { return []string{"number", "percentage", "duration", "day"} }
+func builtinNames() []string {
+	return []string{"number", "percentage", "temperature", "duration", "time", "date", "day"}
+}
 
-// builtin returns the finder of a built-in list, nil where there is none.
+// builtin returns a built-in list, nil where there is none, or none in this language.
+// Its values are
 //
 //   - number: a number in digits or words
 //   - percentage: a number, with or without a word or sign for percent: 50
+//   - temperature: degrees as they are said, with or without a word for them: 21.5
 //   - duration: seconds
+//   - time: a day and a time in the home's zone, "2026-11-25T15:00:00", see [Context.Now]
+//   - date: a day, "2026-11-25", likewise
 //   - day: whole days from today: tomorrow is 1
-func (l *language) builtin(name string) finder {
+func (l *language) builtin(name string) *list {
+	find := &list{kind: listBuiltin, builtin: name}
 	switch name {
 	case "number":
-		return l.numbers
-	case "percentage":
-		return l.percentages
+		find.find, find.first = l.number, l.begins().or(l.parts.begins())
 	case "duration":
-		return l.durations
+		find.find, find.first = l.durations, l.begins().or(l.fractions.begins())
 	case "day":
-		return l.day
+		find.find, find.first = l.day, l.days.begins()
+	default:
+		p := l.phrases[name]
+		if p == nil {
+			return nil
+		}
+		find.phrases, find.first = p, p.begin
 	}
-	return nil
+	return find
 }
 
-// begin is what the values of built-in lists begin with.
-func (l *language) begin() mask {
-	return l.begins().or(l.fractions.begins()).or(l.before.begins()).or(l.days.begins())
+func (l *language) number(found []span, runes []rune, pos int) []span {
+	found = l.numbers(found, runes, pos)
+	if end, part := l.parts.longest(runes, pos); end > 0 {
+		found = addSpan(found, span{end, part})
+	}
+	return found
 }
 
 func (l *language) day(found []span, runes []rune, pos int) []span {
 	l.days.all(runes, pos, func(end int, day float64) { found = append(found, span{end, day}) })
-	return found
-}
-
-func (l *language) percentages(found []span, runes []rune, pos int) []span {
-	if end, _ := l.before.longest(runes, pos); end > 0 {
-		pos = l.skip(runes, end)
-		return l.numbers(found, runes, pos)
-	}
-	var room [roomForSpans]span
-	for _, n := range l.numbers(room[:0], runes, pos) {
-		if end, _ := l.after.longest(runes, l.skip(runes, n.end)); end > 0 {
-			found = append(found, span{end, n.value})
-		}
-		found = append(found, n)
-	}
 	return found
 }
 

@@ -19,17 +19,21 @@ const (
 // Grammar is all that can be said in one language. It never changes and is safe
 // for concurrent use.
 type Grammar struct {
+	language  *language // nil: of which no words are known
 	code      code
 	sources   []*compiledSource
 	templates []template
 	dialects  []*dialect
-	always    []int32   // templates that are too large for the automata, see chosen
-	automata  [2]*dfa   // for templates in which blanks mean something, and nothing
-	matchers  sync.Pool // of *matcher
+	always    []int32                // templates that are too large for the automata, see chosen
+	automata  [2]*dfa                // for templates in which blanks mean something, and nothing
+	matchers  sync.Pool              // of *matcher
+	literals  func() map[string]bool // pieces of templates, found when they are first needed
 }
 
 type compiledSource struct {
 	skill, version string
+	lists          map[string]List
+	rules          map[string]Template
 	dialect        int
 	from, to       int // its templates
 }
@@ -53,7 +57,7 @@ func Compile(lang string, sources []Source) (*Grammar, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{language: language, g: &Grammar{code: code{limit: maxGrammarNodes}}}
+	c := &compiler{language: language, g: &Grammar{language: language, code: code{limit: maxGrammarNodes}}}
 	for i := range sources {
 		c.source(&sources[i])
 	}
@@ -67,6 +71,7 @@ func Compile(lang string, sources []Source) (*Grammar, error) {
 
 // prepare makes the automata, which as yet know where texts begin.
 func (g *Grammar) prepare() {
+	g.literals = sync.OnceValue(g.findLiterals)
 	n := newNet(g)
 	for i := range g.automata {
 		g.automata[i] = &dfa{net: n, ignoreBlanks: i > 0, room: maxCacheBytes, work: maxTextWork}
@@ -133,7 +138,8 @@ func (c *compiler) fail(err error) {
 
 func (c *compiler) source(s *Source) {
 	cs := &compiledSource{
-		skill: s.Skill, version: s.Version, dialect: c.dialect(newDialect(s, c.language)), from: len(c.g.templates),
+		skill: s.Skill, version: s.Version, lists: s.Lists, rules: s.Rules,
+		dialect: c.dialect(newDialect(s, c.language)), from: len(c.g.templates),
 	}
 	defer func() { cs.to = len(c.g.templates) }()
 	c.g.sources = append(c.g.sources, cs)

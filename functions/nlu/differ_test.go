@@ -4,12 +4,16 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
 // MatchAll is Match without the help of the automaton and of keys.
-func (g *Grammar) MatchAll(text string, ctx Context) Result { return g.match(text, ctx, false) }
+func (g *Grammar) MatchAll(text string, ctx Context) Result {
+	res, _ := g.match(text, ctx, false)
+	return res
+}
 
 // sameResult compares what was found with and without that help.
 func sameResult(tb testing.TB, g *Grammar, text string, ctx Context) {
@@ -38,7 +42,7 @@ func differSources(templates ...string) []Source {
 	src.Lists = map[string]List{
 		"any":   {Kind: ListWildcard},
 		"color": {Values: []Value{{In: Template{Text: "[dark] red"}, Out: "red"}, {In: Template{Text: "(light|pale)[-]blue"}}, {In: Template{Text: "a.c."}}, {In: Template{Text: "[the] [big ]灯[ now]"}}}},
-		"size":  {Values: []Value{{In: Template{Text: "[very] big"}}, {In: Template{Text: "{color} {number} tall"}}, {In: Template{Text: "[-] {any} bigger"}}}},
+		"size":  {Values: []Value{{In: Template{Text: "[very] big"}}, {In: Template{Text: "as of {date} {time:at}"}}, {In: Template{Text: "{color} {number} tall"}}, {In: Template{Text: "[-] {any} bigger"}}}},
 		"loose": {Values: []Value{{In: Template{Text: "<the> {number} x"}}, {In: Template{Text: strings.Repeat("[a|b] ", 8) + "end"}}, {In: Template{Text: "very {any} y"}}}},
 		"heat":  {Kind: ListRange, Range: Range{From: 5, To: 30, Fractions: FractionsHalves}},
 	}
@@ -75,8 +79,11 @@ var differTemplates = []string{
 	"<on> [<the>] {name} [please]", "<on> {color} {any}", "{any} <odd>", "set {heat}[%|degrees]", "{heat:a} {heat:b}", "on{name}on",
 	"({name};{color};[now])", "say {any} to {name}", "{loose} and {loose:more}", "wait[ing] {duration}[.]", "[the ]{area} {number}", "what's-up [?] {any}?",
 	"打开{name}", "{any}的{color}", "[a] [b] [c] (d|{any}) - e", `\-{number}`, "x {any} {any:more} y",
-	"it is{size}", "{size}!",
+	"it is{size}", "{size}!", "wake me {time} [on {date:day}]", "{any} {time}", "{temperature}{percentage:p} {date}",
 }
+
+// differNow is when all is said.
+func differNow() time.Time { return time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC) }
 
 // speaker says sentences that templates stand for, more or less.
 type speaker struct {
@@ -130,7 +137,9 @@ func TestChosenTemplates(t *testing.T) {
 		"color": {"dark red", "red", "light-blue", "pale blue", "a.c.", "the big 灯 now", "灯", " 灯"}, "any": {"x", "please", "the desk", "a.c.", "5 eggs", "to - and", "很好"},
 		"loose": {"the five x", "a 2 x", "end", "a b end", "very please y", "very x y y"}, "heat": {"20", "20.5", "twenty", "7,5", "31", "-5"},
 		"number": {"-3", "one hundred and five", "3 million", "minus two"}, "duration": {"an hour and a half", "5 minutes", "ten seconds"},
-		"size": {"big", "- big", " big", "bigger", " red-five tall"},
+		"time": {"half past six", "7:30 pm tomorrow", "at seven", "in two hours", "31 june at 8", "the 5th at ten to ten"},
+		"date": {"friday", "march 5th", "a week on friday", "february 30th", "2027-02-29"}, "temperature": {"21.5°c", "minus five degrees"}, "percentage": {"half", "20 %"},
+		"size": {"as of today 7 pm", "big", "- big", " big", "bigger", " red-five tall"},
 	}
 	matched := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -144,8 +153,12 @@ func TestChosenTemplates(t *testing.T) {
 			default:
 				text = append(text[:at], append([]rune(s.pick([]string{" ", "-", ".", "please ", "x", "1"})), text[at:]...)...)
 			}
-			sameResult(rapidTB{t: t}, g, string(text), Context{Lists: home})
-			matched += len(g.Match(string(text), Context{Lists: home}).Matches)
+			ctx := Context{Lists: home}
+			if rapid.Bool().Draw(t, "clock") {
+				ctx.Now = differNow()
+			}
+			sameResult(rapidTB{t: t}, g, string(text), ctx)
+			matched += len(g.Match(string(text), ctx).Matches)
 		}
 	})
 	if matched == 0 {
@@ -168,7 +181,7 @@ func (r rapidTB) Logf(format string, args ...any)   { r.t.Logf(format, args...) 
 func FuzzChosen(f *testing.F) {
 	texts := []string{
 		"turn on the desk lamp please", "on dark-red it's a.c.-x", "set twenty one degrees", "请打开客厅灯", "on-air sign", "what's up .x", "very x y and a 5 x", "x - - e", "1 one 2.5",
-		"q b end", "wait an hour and a half.", "red big fans two", "-5", "the 客厅灯 - T.V", "\xff ß ŸŘ",
+		"q b end", "wait an hour and a half.", "red big fans two", "-5", "wake me at 7 on friday", "half past six tomorrow evening 21.5°c", "the 客厅灯 - T.V", "\xff ß ŸŘ",
 	}
 	for i, template := range differTemplates {
 		f.Add(template, texts[i%len(texts)])
@@ -186,13 +199,13 @@ func FuzzChosen(f *testing.F) {
 		}
 		if odd, err := NewLists(map[string]List{"name": {Values: []Value{{In: Literal(template)}, {In: Literal(text)}}}}); err == nil {
 			for _, said := range []string{text, "on " + text, "打开" + template, "say" + template + text, template + template} {
-				sameResult(t, g, said, Context{Lists: odd})
+				sameResult(t, g, said, Context{Lists: odd, Now: differNow()})
 			}
 		}
-		sameResult(t, g, text, Context{Lists: home, Values: map[string]any{"area": "hall"}})
-		sameResult(t, g, template, Context{Lists: home}) // a text much like the template
+		sameResult(t, g, text, Context{Now: differNow(), Lists: home, Values: map[string]any{"area": "hall"}})
+		sameResult(t, g, template, Context{Now: differNow(), Lists: home}) // a text much like the template
 		for _, s := range texts {
-			sameResult(t, g, s, Context{Lists: home})
+			sameResult(t, g, s, Context{Now: differNow(), Lists: home})
 		}
 	})
 }

@@ -22,6 +22,35 @@
 // in all of them. Nobody waits for the automaton to learn but who brings it
 // something new.
 //
+// What people see of it is in reason.go, which says why one reading goes before
+// another, and in sample.go, which makes sentences of templates, to find what two
+// skills both understand and what is like a sentence that nobody does.
+//
+// Times, dates and quantities are phrases, which a language writes as templates in
+// its file (phrase.go); phrase_read.go finds them in a text, and moment.go holds
+// what they tell. Only when a sentence is understood does resolve.go make a time of
+// it, from when it was said ([Context.Now]):
+//
+//   - a time without a day is the next one; in which half of the day is open, the
+//     next of the two; with a day that is not today, the one from six to before six
+//     in the evening
+//   - a weekday is the next one, and today only with a time that is ahead; with a
+//     week (next friday, 这周五) it is of that calendar week, Monday first; a weekend
+//     is its Saturday
+//   - a day of a month or year is the next one, be it today
+//   - a part of the day without an hour is what the language file says: morning
+//     08:00, noon 12:00, afternoon 15:00, evening 19:00, night 21:00; midnight is
+//     where the day begins
+//   - what there is not, as 31 February and 25:00, is no value; a time that clocks
+//     leave out in spring is as much later
+//
+// Where that finds nothing, [Grammar.Guess] puts other sentences to it: split.go and
+// share.go take one to pieces where it may be several commands, with words that
+// these share, and misheard.go puts names of the home in place of what sounds like
+// them (spelled.go and letters.go for letters, sounds.go and pinyin.go for characters,
+// known.go for what is no such thing). A guess is never understood by less than a
+// template and every word of the sentence, and it tells what was assumed.
+//
 // The template language:
 //
 //	turn on the light     words; case, and blanks beyond one, mean nothing
@@ -31,6 +60,8 @@
 //	{list}  {list:slot}   a value of a list, kept in a slot of the list's or another name
 //	{list:@name} {@list}  the same, kept for answers but not as a slot
 //	{0..100:slot}         a number; {0..100,5:slot} in steps of five
+//	{time}                a built-in list, as are {date}, {day}, {duration}, {number},
+//	                      {percentage} and {temperature}, where the language has them
 //	<rule>                the body of a rule
 //	\x                    x itself, for ( ) [ ] { } < > | ; @ and \
 //

@@ -3,6 +3,7 @@ package nlu
 import (
 	"errors"
 	"math"
+	"strconv"
 )
 
 // Source is what one version of one skill can be told in one language: sentence
@@ -60,6 +61,18 @@ type Template struct {
 	Col  int
 }
 
+// Place is where the template was written, file:line; of one without a file it is
+// the template itself.
+func (t Template) Place() string {
+	switch {
+	case t.File == "":
+		return t.Text
+	case t.Line == 0:
+		return t.File
+	}
+	return t.File + ":" + strconv.Itoa(t.Line)
+}
+
 // ListKind tells what a list holds.
 type ListKind int
 
@@ -90,6 +103,8 @@ type Range struct {
 	From, To, Step float64 // Step 0 means 1
 	Fractions      Fractions
 	Multiplier     float64 // the slot gets number times multiplier; 0 means 1
+
+	digits int // in phrases, see phraseFile; 0: any
 }
 
 // Fractions tells which parts of a whole a range holds besides its numbers.

@@ -36,6 +36,8 @@ type languageFile struct {
 		Point   []string `json:"point"`
 		// Suffixes are added to the number before them: "and a half".
 		Suffixes map[string]float64 `json:"suffixes"`
+		// Fractions stand for themselves alone: half.
+		Fractions map[string]float64 `json:"fractions"`
 		// ZeroFills: zero marks places that were left out, 一百零五.
 		ZeroFills bool `json:"zero_fills"`
 		// Elliptic: a digit after a scale takes the next lower place, 一百五 is 150.
@@ -53,11 +55,21 @@ type languageFile struct {
 		Suffixes map[string]float64 `json:"suffixes"`
 		Joiners  []string           `json:"joiners"`
 	} `json:"duration"`
-	Percent struct {
-		Before []string `json:"before"`
-		After  []string `json:"after"`
-	} `json:"percent"`
 	Days map[string]float64 `json:"days"` // from today
+	// Phrases are how times, dates and quantities are spoken of.
+	Phrases phraseFile `json:"phrases"`
+	// Conjunctions may join commands: "and then". Marks do in every language.
+	Conjunctions []string `json:"conjunctions"`
+	// Openers may stand before the first of several: "first".
+	Openers []string `json:"openers"`
+	// Spelling tells what letters sound like, see spelling; in capitals, words that
+	// sound like nothing else. Readings names the file
+	// of the sounds of characters, and Confusions which of these are confused.
+	Spelling   map[string]string `json:"spelling"`
+	Readings   string            `json:"readings"`
+	Confusions map[string]string `json:"confusions"`
+	// Samples are a few values of built-in lists, and of lists that take any text.
+	Samples map[string][]string `json:"samples"`
 	// Rooms are the words for a room, the usual one first, by a name that all
 	// languages share.
 	Rooms map[string][]string `json:"rooms"`
@@ -65,6 +77,7 @@ type languageFile struct {
 
 // language reads numbers and what is made of them in one language.
 type language struct {
+	tag       string
 	file      languageFile
 	words     lexicon[numberWord]
 	suffixes  lexicon[float64] // behind numbers
@@ -73,9 +86,14 @@ type language struct {
 	inner     lexicon[float64]
 	behind    lexicon[float64] // behind units
 	joiners   lexicon[float64]
-	before    lexicon[float64] // percent
-	after     lexicon[float64]
+	parts     lexicon[float64] // of one, alone
 	days      lexicon[float64]
+	phrases   map[string]*phrases // by built-in list
+
+	conjunctions lexicon[float64]
+	openers      lexicon[float64]
+	spelling     *spelling
+	readings     func() *readings // nil: of none
 }
 
 // loadLanguage reads the words of a language, nil where they are not known:
@@ -95,13 +113,21 @@ func loadLanguage(tag string) (*language, error) {
 }
 
 func newLanguage(name string, data []byte) (*language, error) {
-	l := &language{}
+	l := &language{tag: name}
 	if err := json.Unmarshal(data, &l.file); err != nil {
 		return nil, fmt.Errorf("read the words of language %s: %w", name, err)
 	}
 	f := &l.file
 	l.words.spaced = f.Spaced
 	l.addNumberWords()
+	l.spelling = newSpelling(f.Spelling)
+	if f.Readings != "" {
+		readings, err := lazyReadings(f.Readings, f.Confusions)
+		if err != nil {
+			return nil, err
+		}
+		l.readings = readings
+	}
 	for _, x := range []struct {
 		to   *lexicon[float64]
 		from map[string]float64
@@ -112,14 +138,18 @@ func newLanguage(name string, data []byte) (*language, error) {
 		{&l.inner, f.Duration.Inner},
 		{&l.behind, f.Duration.Suffixes},
 		{&l.joiners, set(f.Duration.Joiners)},
-		{&l.before, set(f.Percent.Before)},
-		{&l.after, set(f.Percent.After)},
+		{&l.parts, f.Number.Fractions},
 		{&l.days, f.Days},
+		{&l.conjunctions, set(f.Conjunctions)},
+		{&l.openers, set(f.Openers)},
 	} {
 		x.to.spaced = f.Spaced
 		for phrase, value := range x.from {
 			x.to.add(phrase, value)
 		}
+	}
+	if err := l.newPhrases("lang/" + name + ".json"); err != nil {
+		return nil, fmt.Errorf("read the phrases of language %s: %w", name, err)
 	}
 	return l, nil
 }

@@ -163,6 +163,12 @@ func (m *matcher) findEnds(v *view, list *list, pos int) {
 		if !list.first.has(v.runes[at]) {
 			return
 		}
+		if list.isPhrase() {
+			for _, p := range m.phrasesAt(v, list, at) {
+				l.ends = append(l.ends, int32(p.end)) //nolint:gosec // a position
+			}
+			return
+		}
 		m.spans = list.anySpans(m.spans[:0], v.runes, at)
 		for _, s := range m.spans {
 			l.ends = append(l.ends, int32(s.end)) //nolint:gosec // a position

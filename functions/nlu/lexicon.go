@@ -1,5 +1,7 @@
 package nlu
 
+import "slices"
+
 // lexicon finds words and phrases at a place of a folded text. A blank of a
 // phrase may be a hyphen in the text.
 type lexicon[T any] struct {
@@ -8,8 +10,17 @@ type lexicon[T any] struct {
 }
 
 type lexiconNode[T any] struct {
-	next  map[rune]*lexiconNode[T]
+	runes []rune // in order
+	next  []*lexiconNode[T]
 	value *T
+}
+
+// after returns the node behind a character, nil: none.
+func (n *lexiconNode[T]) after(r rune) *lexiconNode[T] {
+	if i, ok := slices.BinarySearch(n.runes, r); ok {
+		return n.next[i]
+	}
+	return nil
 }
 
 func (x *lexicon[T]) add(phrase string, value T) {
@@ -18,22 +29,19 @@ func (x *lexicon[T]) add(phrase string, value T) {
 		if isHyphen(r) {
 			r = ' '
 		}
-		if n.next == nil {
-			n.next = make(map[rune]*lexiconNode[T])
+		i, known := slices.BinarySearch(n.runes, r)
+		if !known {
+			n.runes = slices.Insert(n.runes, i, r)
+			n.next = slices.Insert(n.next, i, &lexiconNode[T]{})
 		}
-		child := n.next[r]
-		if child == nil {
-			child = &lexiconNode[T]{}
-			n.next[r] = child
-		}
-		n = child
+		n = n.next[i]
 	}
 	n.value = &value
 }
 
 // begins is what the phrases begin with.
 func (x *lexicon[T]) begins() (m mask) {
-	for r := range x.root.next {
+	for _, r := range x.root.runes {
 		m.add(r)
 	}
 	return m
@@ -44,9 +52,9 @@ func (x *lexicon[T]) all(runes []rune, pos int, found func(end int, value T)) {
 	n := &x.root
 	for ; pos < len(runes); pos++ {
 		r := runes[pos]
-		next := n.next[r]
+		next := n.after(r)
 		if next == nil && isHyphen(r) {
-			next = n.next[' ']
+			next = n.after(' ')
 		}
 		if next == nil {
 			return

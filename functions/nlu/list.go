@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode"
 )
 
@@ -38,6 +39,7 @@ type list struct {
 	rng     *Range
 	words   numberReader // of a range; nil: digits alone
 	find    finder       // of a built-in list
+	phrases *phrases     // instead: what its values are made of
 	builtin string       // its name
 	first   mask         // what the numbers of a range or a built-in list begin with
 }
@@ -64,7 +66,7 @@ func (l *list) isWildcard() bool { return l.kind == ListWildcard }
 
 func (l *list) traits() traits {
 	switch {
-	case l.find != nil, l.kind == ListRange, l.kind == ListHome:
+	case l.isNumber(), l.kind == ListHome:
 		return traits{anyFirst: true}
 	case l.kind == ListWildcard:
 		return traits{anyFirst: true, wildStart: true, wildEnd: true}
@@ -85,6 +87,9 @@ func (l *list) hits(found []hit, v *view, pos int) []hit {
 	}
 	return found
 }
+
+// isPhrase tells of a list whose values are more than numbers.
+func (l *list) isPhrase() bool { return l.phrases != nil }
 
 // spans appends the numbers of a range that begin at pos, digits if there are
 // any, else words; or the values of a built-in list.
@@ -175,6 +180,7 @@ func skipBlanks(runes []rune, pos int) int {
 type Lists struct {
 	lists map[string]*list
 	wilds bool // some list is a wildcard
+	heard atomic.Pointer[sounds]
 }
 
 // NewLists prepares the lists of a home. Templates that people did not write as

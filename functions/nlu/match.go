@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -24,6 +25,10 @@ const (
 type Context struct {
 	Values map[string]any // "area" for the room that heard it, and more
 	Lists  *Lists         // of this home: name, area, floor; nil: none
+	// Now is the time in the home's zone, to which "tomorrow at seven" is related.
+	// Zero: not known, and then only a {time} or {date} that is whole matches: "15:30
+	// on the 5th of March 2027".
+	Now time.Time
 	// Version tells which version of a skill this home runs; only its templates
 	// take part. Nil: all.
 	Version func(skill string) string
@@ -79,27 +84,38 @@ func (a Rank) compareMerit(b Rank) int {
 	)
 }
 
+// Compare is below zero where m goes before o: by rank; what ranks the same by the
+// names of the skills, whoever was deployed first; and at last as declared.
+func (m *Match) Compare(o *Match) int {
+	return cmp.Or(m.Rank.compareMerit(o.Rank), cmp.Compare(m.Skill, o.Skill), cmp.Compare(m.Rank.Order, o.Rank.Order))
+}
+
 // Match finds all readings of a text. Equal input gives equal output, but for a
 // search that was given up.
-func (g *Grammar) Match(text string, ctx Context) Result { return g.match(text, ctx, true) }
+func (g *Grammar) Match(text string, ctx Context) Result {
+	res, _ := g.match(text, ctx, true)
+	return res
+}
 
 // match finds the readings of a text in one of two ways: quick, the automaton
 // chooses templates, and keys the values of lists; else all are tried, whatever
 // their traits. What is found is the same, but for a search that was given up.
-func (g *Grammar) match(text string, ctx Context, quick bool) Result {
+// It also returns the steps that it took.
+func (g *Grammar) match(text string, ctx Context, quick bool) (Result, int) {
 	if utf8.RuneCountInString(text) > MaxTextLength {
-		return Result{Truncated: true}
+		return Result{Truncated: true}, 0
 	}
 	m := g.matcher(ctx)
 	m.quick = quick
 	res := m.match(text)
+	steps := m.spent + m.granted - m.steps
 	g.release(m)
-	slices.SortFunc(res.Matches, func(a, b Match) int { return a.Rank.Compare(b.Rank) })
+	slices.SortFunc(res.Matches, func(a, b Match) int { return a.Compare(&b) })
 	res.Truncated = len(res.Cut) > 0
 	if len(res.Matches) > maxMatches {
 		res.Matches, res.Truncated = slices.Clip(res.Matches[:maxMatches]), true
 	}
-	return res
+	return res, steps
 }
 
 func (m *matcher) match(text string) Result {
@@ -211,7 +227,9 @@ func (m *matcher) finish(t *template, v *view, last int32) (Match, bool) {
 	}
 	match.Rank.Literals = v.solid(0, len(v.runes))
 	for _, i := range slices.Backward(m.chain) {
-		m.add(&match, v, &m.captures[i])
+		if !m.add(&match, v, &m.captures[i]) {
+			return Match{}, false
+		}
 	}
 	for _, c := range t.group.Requires {
 		if _, filled := match.Slots[c.Slot]; c.Slot != "" && !filled {
@@ -226,8 +244,8 @@ func (m *matcher) finish(t *template, v *view, last int32) (Match, bool) {
 	return match, true
 }
 
-// add puts a captured value into its slot and into the rank.
-func (m *matcher) add(match *Match, v *view, c *captured) {
+// add puts a captured value into its slot and into the rank; false: now it is none.
+func (m *matcher) add(match *Match, v *view, c *captured) bool {
 	from, to := int(c.from), int(c.edge.end)
 	length := v.solid(from, to)
 	match.Rank.Literals -= length
@@ -238,6 +256,12 @@ func (m *matcher) add(match *Match, v *view, c *captured) {
 		slot.Value = slot.Text
 		match.Rank.Wildcards++
 		match.Rank.WildcardChars += length
+	case c.list.isPhrase():
+		value, ok := m.moments[int(c.edge.number)].value(c.list.phrases.kind, m.ctx.Now)
+		if !ok {
+			return false
+		}
+		slot.Value = value
 	case c.edge.value < 0:
 		slot.Value = c.edge.number
 	default:
@@ -250,12 +274,13 @@ func (m *matcher) add(match *Match, v *view, c *captured) {
 	}
 	if !c.use.capture {
 		match.Slots[c.use.slot] = slot
-		return
+		return true
 	}
 	if match.Captures == nil {
 		match.Captures = make(map[string]assistant.Slot)
 	}
 	match.Captures[c.use.slot] = slot
+	return true
 }
 
 // knowledge is what the caller knows, behind what the values of lists carry; what

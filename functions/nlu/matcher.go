@@ -12,15 +12,20 @@ type matcher struct {
 	g        *Grammar
 	ctx      Context
 	quick    bool // see Grammar.match
-	steps    int  // left to the source whose turn it is
-	cuts     int  // steps that were refused
+	steps    int  // left to the source whose turn it is, of those granted
+	granted  int
+	spent    int // by those whose turn it was
+	cuts     int // steps that were refused
 	captures []captured
 	interned map[captured]int32
-	ends     []end     // of rules, see view.rules
-	edges    []edge    // of lists, see view.lists
-	values   []edge    // of the lists at work, one within the other
-	hits     []hit     // likewise
-	spans    []span    // of the last list of numbers
+	ends     []end  // of rules, see view.rules
+	edges    []edge // of lists, see view.lists
+	values   []edge // of the lists at work, one within the other
+	hits     []hit  // likewise
+	spans    []span // of the last list of numbers
+	phrases  phraseReader
+	told     []phrase  // see view.phrases
+	moments  []moment  // of the edges of this text
 	chain    []int32   // see known
 	knows    knowledge // likewise
 	runs     []*run    // one within the other, of which depth are at work
@@ -48,15 +53,16 @@ func (g *Grammar) matcher(ctx Context) *matcher {
 	for i := range m.choices {
 		m.choices[i].made = false
 	}
-	m.ends, m.edges = m.ends[:0], m.edges[:0]
+	m.ends, m.edges, m.told, m.moments = m.ends[:0], m.edges[:0], m.told[:0], m.moments[:0]
 	m.readings, m.accepted = m.readings[:0], m.accepted[:0]
+	m.steps, m.granted, m.spent = 0, 0, 0
 	return m
 }
 
 // release keeps the memory for another text, unless it has become much. Nothing
 // of this text or its home stays in it.
 func (g *Grammar) release(m *matcher) {
-	kept := max(cap(m.captures), cap(m.ends), cap(m.edges), cap(m.hits), cap(m.lattice.places))
+	kept := max(cap(m.captures), cap(m.ends), cap(m.edges), cap(m.hits), cap(m.told), cap(m.lattice.places))
 	for i := range m.views {
 		if m.held[i] {
 			kept = max(kept, m.views[i].forget())
@@ -83,7 +89,8 @@ func (m *matcher) texts(dialect int, text string, chars []char) *views {
 
 // begin makes ready for the next source, of which nothing is found yet.
 func (m *matcher) begin(steps int) {
-	m.steps, m.cuts = steps, 0
+	m.spent += m.granted - m.steps
+	m.steps, m.granted, m.cuts = steps, steps, 0
 	clear(m.captures)
 	clear(m.interned)
 	m.captures = m.captures[:0]

@@ -47,6 +47,8 @@ func (m *matcher) listEdges(v *view, l *list, at state) extent {
 	cuts := m.cuts
 	base := len(m.values)
 	switch {
+	case l.isPhrase():
+		m.phraseEdges(v, l, skipBlanks(v.runes, int(at.pos)))
 	case l.isNumber():
 		m.spans = l.spans(m.spans[:0], v.runes, skipBlanks(v.runes, int(at.pos)))
 		for _, s := range m.spans {
@@ -63,6 +65,36 @@ func (m *matcher) listEdges(v *view, l *list, at state) extent {
 		v.lists[key] = found
 	}
 	return found
+}
+
+// phraseEdges adds to m.values the phrases that begin at a place. The number of such
+// an edge says which of m.moments it stands for.
+func (m *matcher) phraseEdges(v *view, l *list, pos int) {
+	if pos == len(v.runes) {
+		return
+	}
+	for _, p := range m.phrasesAt(v, l, pos) {
+		i := slices.Index(m.moments, p.moment)
+		if i < 0 {
+			i = len(m.moments)
+			m.moments = append(m.moments, p.moment)
+		}
+		m.values = append(m.values, edge{end: int32(p.end), value: -1, number: float64(i)}) //nolint:gosec // a position
+	}
+}
+
+// phrasesAt finds the phrases that begin at a place. The answer is kept: both phases
+// ask. It holds until the next question.
+func (m *matcher) phrasesAt(v *view, l *list, pos int) []phrase {
+	key := listKey{l, int32(pos), false} //nolint:gosec // a position
+	found, known := v.phrases[key]
+	if !known {
+		found.from = int32(len(m.told)) //nolint:gosec // bounded by the steps
+		m.told = append(m.told, m.phrases.read(l.phrases, v.runes, pos)...)
+		found.to = int32(len(m.told)) //nolint:gosec // bounded by the steps
+		v.phrases[key] = found
+	}
+	return m.told[found.from:found.to]
 }
 
 // valueEdges adds to m.values the values of a list that begin at a place.

@@ -13,6 +13,7 @@ type scope struct {
 	words    numberReader
 	lists    map[string]List
 	rules    map[string]Template
+	inline   bool // rules are put in place, all of them
 
 	ready   map[string]*list
 	parsed  map[string]*rule
@@ -70,6 +71,9 @@ func (s *scope) prepare(r *rule) error {
 	var err error
 	if r.lists, err = s.holdsLists(r.body, r.from); err != nil || r.lists {
 		return err
+	}
+	if r.lists = s.inline; r.lists {
+		return nil
 	}
 	b := builder{scope: s, t: r.from, from: len(s.code.nodes)}
 	entry, t, err := b.program(r.body)
@@ -159,12 +163,10 @@ func (s *scope) builtin(name string) *list {
 	if l := s.ready[":"+name]; l != nil {
 		return l
 	}
-	find := s.language.builtin(name)
-	if find == nil {
-		return nil
+	l := s.language.builtin(name)
+	if l != nil {
+		s.ready[":"+name] = l
 	}
-	l := &list{kind: listBuiltin, find: find, builtin: name, first: s.language.begin()}
-	s.ready[":"+name] = l
 	return l
 }
 

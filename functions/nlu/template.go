@@ -286,6 +286,9 @@ func parseRange(s string) (*Range, error) {
 	s, step, stepped := strings.Cut(s, ",")
 	from, to, _ := strings.Cut(s, "..")
 	r := &Range{Step: 1}
+	if from = strings.TrimSpace(from); len(from) > 1 && from[0] == '0' {
+		r.digits = len(from)
+	}
 	var err error
 	if r.From, err = strconv.ParseFloat(strings.TrimSpace(from), 64); err != nil {
 		return nil, fmt.Errorf("%q is not a number", from)

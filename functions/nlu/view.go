@@ -51,6 +51,7 @@ type view struct {
 	have         mask               // of all runes
 	rules        map[ruleKey]extent // of matcher.ends
 	lists        map[listKey]extent // of matcher.edges
+	phrases      map[listKey]extent // of matcher.told
 }
 
 // extent is a part of one of the matcher's slices.
@@ -107,7 +108,7 @@ func (v *view) read(d *dialect, source string, chars []char) {
 		v.have.add(c.r)
 	}
 	if v.rules == nil {
-		v.rules, v.lists = make(map[ruleKey]extent), make(map[listKey]extent)
+		v.rules, v.lists, v.phrases = make(map[ruleKey]extent), make(map[listKey]extent), make(map[listKey]extent)
 	}
 }
 
@@ -122,9 +123,10 @@ func (vs *views) forget() int {
 }
 
 func (v *view) forget() int {
-	known := max(len(v.rules), len(v.lists))
+	known := max(len(v.rules), len(v.lists), len(v.phrases))
 	clear(v.rules)
 	clear(v.lists)
+	clear(v.phrases)
 	v.source = ""
 	return known
 }

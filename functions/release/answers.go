@@ -25,16 +25,17 @@ type exam struct {
 // testAnswers asks an instance the test sentences that expect an answer. Of the
 // other intents that have test sentences, each handler is called once, because a
 // fault that the first user would meet must not go live.
-func (m *Manager) testAnswers(ctx context.Context, k *catalog.Skill, instance trial, progress func(Step)) error {
-	alone, err := catalog.Build(k)
+func (m *Manager) testAnswers(ctx context.Context, c *candidate, instance trial, progress func(Step)) error {
+	alone, err := catalog.Build(c.Skill)
 	if err != nil {
 		return err
 	}
-	e := &exam{m: m, k: k, alone: alone, instance: instance}
+	e := &exam{m: m, k: c.Skill, alone: alone, instance: instance}
 	answers, handlers := &findings{progress: progress}, &findings{progress: progress}
 	if err := errors.Join(e.answers(ctx, answers), e.handlers(ctx, handlers)); err != nil {
 		return err
 	}
+	c.tested.Answers, c.tested.Handlers = answers.count, handlers.count
 	return errors.Join(answers.err("tests with an answer"), handlers.err("handlers that no test with an answer calls"))
 }
 
@@ -42,7 +43,7 @@ func (m *Manager) testAnswers(ctx context.Context, k *catalog.Skill, instance tr
 // that each leaves.
 func (e *exam) answers(ctx context.Context, found *findings) error {
 	for _, lang := range slices.Sorted(maps.Keys(e.k.Sentences)) {
-		home, err := e.m.testHome(e.k, lang)
+		home, err := newTestHome(e.k, lang)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (e *exam) handlers(ctx context.Context, found *findings) error {
 		}
 	}
 	for _, lang := range langs {
-		home, err := e.m.testHome(e.k, lang)
+		home, err := newTestHome(e.k, lang)
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (e *exam) ask(ctx context.Context, lang string, home testHome, t manifest.T
 	match := e.alone.Grammar(lang).Match(t.Say, home.context).Matches[0]
 	answer, err := e.instance.Call(ctx, &assistant.Call{
 		ID: fmt.Sprintf("test-%s-%d", lang, t.Line), Turn: "test", Home: assistant.Home{ID: "test", Lang: lang},
-		Device: home.device, Entities: home.seen, Lang: lang, Now: e.m.Clock.Now(), Timeout: testTimeout,
+		Device: home.device, Entities: home.seen, Lang: lang, Now: home.context.Now, Timeout: testTimeout,
 		Skill: e.k.Name, Version: e.k.ID, Text: t.Say, Session: "test", NewSession: true, State: state,
 		Intent: &assistant.Intent{Skill: e.k.Name, Name: match.Intent, Slots: match.Slots, Confidence: 1},
 	})

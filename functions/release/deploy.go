@@ -23,78 +23,117 @@ import (
 // program is the file that a skill's Go code is compiled to, in its artifact.
 const program = "skill"
 
+// candidate is a version that has passed all that comes before it goes live.
+type candidate struct {
+	*catalog.Skill
+
+	dir     string // the folder that it was read from
+	archive []byte
+	hash    string // of the archive
+	next    *catalog.Snapshot
+	fresh   bool  // it was not unpacked before
+	trial   trial // to be closed
+	tested  Tested
+}
+
+// prepare takes the skill in dir, which it takes away, as far as it can go without
+// touching the version that runs: it is read, built, packed, tested and started.
+// m.one must be held. With an error there is a candidate where it was unpacked.
+func (m *Manager) prepare(ctx context.Context, dir, source string, progress func(Step)) (*candidate, error) {
+	if err := errors.Join(os.RemoveAll(m.bench()), os.Rename(dir, m.bench())); err != nil {
+		return nil, fmt.Errorf("prepare the deployment: %w", err)
+	}
+	c := &candidate{dir: m.bench()}
+	progress(Step{"read", manifest.FileName})
+	folder, err := manifest.Load(os.DirFS(c.dir))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.compile(ctx, folder, c.dir, progress); err != nil {
+		return nil, err
+	}
+	progress(Step{"pack", folder.Name})
+	if c.archive, c.hash, err = bundle.Packed(c.dir, inArtifact); err != nil {
+		return nil, err
+	}
+	c.Skill = &catalog.Skill{Skill: folder, ID: folder.Version + "-" + build(c.hash, source)}
+	c.tested = Tested{Skill: c.Name, Version: c.ID}
+	if c.next, err = m.testSentences(ctx, c.Skill, &c.tested, progress); err != nil {
+		return nil, err
+	}
+	if err := m.warnReplaced(ctx, c.Name, source, progress); err != nil {
+		return nil, err
+	}
+	_, err = os.Stat(m.artifactDir(c.hash))
+	c.fresh = err != nil
+	if err := m.unpack(c.hash, bytes.NewReader(c.archive)); err != nil {
+		return nil, err
+	}
+	c.trial, err = m.try(ctx, c, progress)
+	return c, err
+}
+
 // deploy brings the skill in dir, which it takes away, into service. Until the
 // last step the version that runs is not touched.
 func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(Step)) (assistant.LiveSkill, error) {
 	m.one.Lock()
 	defer m.one.Unlock()
-	if err := errors.Join(os.RemoveAll(m.bench()), os.Rename(dir, m.bench())); err != nil {
-		return assistant.LiveSkill{}, fmt.Errorf("prepare the deployment: %w", err)
+	c, err := m.prepare(ctx, dir, source, progress)
+	if err != nil {
+		return assistant.LiveSkill{}, err
 	}
-	dir = m.bench()
+	defer c.trial.Close(ctx)
 
-	progress(Step{"read", manifest.FileName})
-	folder, err := manifest.Load(os.DirFS(dir))
-	if err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	if err := m.compile(ctx, folder, dir, progress); err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	progress(Step{"pack", folder.Name})
-	archive, hash, err := bundle.Packed(dir, inArtifact)
-	if err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	k := &catalog.Skill{Skill: folder, ID: folder.Version + "-" + build(hash, source)}
-	next, err := m.testSentences(k, progress)
-	if err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	if err := m.warnReplaced(ctx, k.Name, source, progress); err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	if err := m.unpack(hash, bytes.NewReader(archive)); err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	trial, err := m.try(ctx, k, hash, progress)
-	if err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	defer trial.Close(ctx)
-
-	progress(Step{"store", k.ID})
+	progress(Step{"store", c.ID})
 	version := assistant.SkillVersion{
-		Skill: k.Name, ID: k.ID, Source: source, Artifact: hash, Created: m.Clock.Now(),
+		Skill: c.Name, ID: c.ID, Source: source, Artifact: c.hash, Created: m.Clock.Now(),
 	}
-	if err := m.keep(ctx, version, dir, folder, archive); err != nil {
+	if err := m.keep(ctx, version, c); err != nil {
 		return assistant.LiveSkill{}, err
 	}
 	if ctx.Err() != nil {
 		return assistant.LiveSkill{}, ctx.Err()
 	}
-	live := assistant.LiveSkill{Skill: k.Name, Version: k.ID, Since: m.Clock.Now()}
+	live := assistant.LiveSkill{Skill: c.Name, Version: c.ID, Since: m.Clock.Now()}
 	// Whoever leaves now must not leave it open whether the version went live.
 	if err := m.Store.SetLive(context.WithoutCancel(ctx), live); err != nil {
 		return assistant.LiveSkill{}, fmt.Errorf("make the version live: %w", err)
 	}
-	if err := trial.Keep(); err != nil { // Hark is stopping, and the version answers after its next start
-		m.Logger.Warn("the first instance cannot be kept", "skill", k.Name, "version", k.ID, "error", err)
+	if err := c.trial.Keep(); err != nil { // Hark is stopping, and the version answers after its next start
+		m.Logger.Warn("the first instance cannot be kept", "skill", c.Name, "version", c.ID, "error", err)
 	}
-	old, replaced := m.Catalog.Current().Skill(k.Name)
-	m.Catalog.Publish(next)
-	if replaced && old.ID != k.ID {
+	old, replaced := m.Catalog.Current().Skill(c.Name)
+	m.Catalog.Publish(c.next)
+	if replaced && old.ID != c.ID {
 		m.drain(ctx, old)
 	}
 	return live, nil
 }
 
+// test takes the skill in dir, which it takes away, through all that a deployment
+// asks of it, and forgets it.
+func (m *Manager) test(ctx context.Context, dir string, progress func(Step)) (Tested, error) {
+	m.one.Lock()
+	defer m.one.Unlock()
+	c, err := m.prepare(ctx, dir, "", progress)
+	if c == nil {
+		return Tested{}, err
+	}
+	if err == nil {
+		err = c.trial.Close(ctx)
+	}
+	if c.fresh {
+		err = errors.Join(err, os.RemoveAll(m.artifactDir(c.hash)))
+	}
+	return c.tested, err
+}
+
 // keep stores a version with its texts and its artifact.
-func (m *Manager) keep(ctx context.Context, v assistant.SkillVersion, dir string, k *manifest.Skill, archive []byte) (err error) {
-	if v.Manifest, v.Sentences, err = readTexts(dir, k); err != nil {
+func (m *Manager) keep(ctx context.Context, v assistant.SkillVersion, c *candidate) (err error) {
+	if v.Manifest, v.Sentences, err = readTexts(c.dir, c.Skill.Skill); err != nil {
 		return err
 	}
-	if err := m.Store.PutArtifact(ctx, v.Artifact, bytes.NewReader(archive)); err != nil {
+	if err := m.Store.PutArtifact(ctx, v.Artifact, bytes.NewReader(c.archive)); err != nil {
 		return fmt.Errorf("store the artifact: %w", err)
 	}
 	if err := m.Store.PutVersion(ctx, v); err != nil {
@@ -143,15 +182,15 @@ func inArtifact(path string) bool {
 
 // try starts an instance of the new version and asks it what the test sentences
 // that expect an answer ask.
-func (m *Manager) try(ctx context.Context, k *catalog.Skill, hash string, progress func(Step)) (trial, error) {
+func (m *Manager) try(ctx context.Context, c *candidate, progress func(Step)) (trial, error) {
 	progress(Step{"start", "one instance"})
-	spec := m.spec(k.Skill, k.ID, hash)
+	spec := m.spec(c.Skill.Skill, c.ID, c.hash)
 	instance, err := m.invoker.Try(ctx, spec)
 	if err != nil {
 		// Where the artifact lies means nothing to the developer who reads this.
 		return nil, fmt.Errorf("the skill does not start: %s", strings.ReplaceAll(err.Error(), spec.Dir, "the skill's folder"))
 	}
-	if err := m.testAnswers(ctx, k, instance, progress); err != nil {
+	if err := m.testAnswers(ctx, c, instance, progress); err != nil {
 		return nil, errors.Join(err, instance.Close(ctx))
 	}
 	return instance, nil

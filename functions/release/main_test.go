@@ -78,7 +78,7 @@ func newHouse(t *testing.T, source string) *house {
 // start makes a new Manager and Invoker and loads what is deployed.
 func (h *house) start() {
 	h.t.Helper()
-	processes, err := runtime.NewProcesses(runtime.ProcessOptions{})
+	processes, err := runtime.NewProcesses(runtime.ProcessOptions{StartTimeout: time.Minute}) // the machine may be busy
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -167,7 +167,8 @@ type files map[string]string
 // oracle is a skill run by a command, that answers "ask NAME" with a text.
 func oracle(name, answer string) files {
 	return files{
-		"skill.yaml": "hark: 1\nname: " + name + "\nversion: 1.0.0\nruntime: {command: [./serve]}\nlanguages: [en]\nstate: home\ntriggers: {intents: [Ask, Count]}\n",
+		"skill.yaml": "hark: 1\nname: " + name + "\nversion: 1.0.0\nruntime: {command: [./serve]}\nlanguages: [en]\nstate: home\n" +
+			"limits: {timeout: 30s}\ntriggers: {intents: [Ask, Count]}\n",
 		"sentences/en.yaml": "language: en\nintents:\n  Ask: [ask " + name + "]\n  Count: [" + name + " count]\ntests:\n" +
 			"  - {say: ask " + name + ", intent: Ask, answer: " + answer + "}\n",
 		"serve": "#!/bin/sh\nexec " + program + "\n", "answer": answer + "\n",

@@ -208,13 +208,33 @@ func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 // Deploy brings the skill of an archive into service, and reports each step as
 // it begins. With an error the version that ran before goes on serving.
 func (m *Manager) Deploy(ctx context.Context, archive io.Reader, progress func(Step)) (assistant.LiveSkill, error) {
-	dir, err := os.MkdirTemp(m.work(), "upload-")
+	dir, err := m.upload(archive)
 	if err != nil {
-		return assistant.LiveSkill{}, fmt.Errorf("make a folder for the upload: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	if err := bundle.Unpack(archive, dir); err != nil {
 		return assistant.LiveSkill{}, err
 	}
+	defer os.RemoveAll(dir)
 	return m.deploy(ctx, dir, "", progress)
+}
+
+// Test does with the skill of an archive all that Deploy does before a version
+// goes live, and leaves nothing of it: what answers is not touched.
+func (m *Manager) Test(ctx context.Context, archive io.Reader, progress func(Step)) (Tested, error) {
+	dir, err := m.upload(archive)
+	if err != nil {
+		return Tested{}, err
+	}
+	defer os.RemoveAll(dir)
+	return m.test(ctx, dir, progress)
+}
+
+// upload unpacks an archive into a folder, which the caller takes away.
+func (m *Manager) upload(archive io.Reader) (string, error) {
+	dir, err := os.MkdirTemp(m.work(), "upload-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the upload: %w", err)
+	}
+	if err := bundle.Unpack(archive, dir); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
 }

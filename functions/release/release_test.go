@@ -103,7 +103,7 @@ func TestABrokenDeploymentLeavesTheRunningVersion(t *testing.T) {
 		says   []string
 	}{
 		"no manifest":       {files{"skill.yaml": ""}, []string{"skill.yaml", "no such file"}},
-		"a broken manifest": {files{"skill.yaml": skillYAML + "color: red\n"}, []string{"skill.yaml:8:1", "color"}},
+		"a broken manifest": {files{"skill.yaml": skillYAML + "color: red\n"}, []string{"skill.yaml:9:1", "color"}},
 		"an image":          {files{"skill.yaml": strings.Replace(skillYAML, "command: [./serve]", "image: x/y", 1)}, []string{"Kubernetes"}},
 		"go without source": {files{"skill.yaml": strings.Replace(skillYAML, "command: [./serve]", "go: .", 1), "main.go": "package main"}, []string{"--source"}},
 		"no sentences":      {files{"sentences/en.yaml": ""}, []string{"sentences"}},

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,11 +20,33 @@ const maxFailures = 20
 // tried with a new skill.
 const maxNeighborTests = 200
 
+// Tested counts what a skill was asked in its tests, all of which passed.
+type Tested struct {
+	Skill     string `json:"skill"`
+	Version   string `json:"version"`
+	Sentences int    `json:"sentences"`
+	Answers   int    `json:"answers"`  // of these, those whose answer is told
+	Handlers  int    `json:"handlers"` // called otherwise, each once
+}
+
+// TestSentences runs the test sentences of a skill's folder against its own
+// templates, and returns how many there are. It needs no Manager, and starts nothing.
+func TestSentences(folder *manifest.Skill) (int, error) {
+	k := &catalog.Skill{Skill: folder}
+	alone, err := catalog.Build(k)
+	if err != nil {
+		return 0, err
+	}
+	own := &findings{progress: func(Step) {}}
+	err = own.sentences(k, alone, func(manifest.Test, string, testHome) {})
+	return own.count, errors.Join(err, own.err("test sentences"))
+}
+
 // testSentences runs the skill's test sentences against its own templates, and
 // those of the skills that are live against all, and returns the catalog with the
 // skill in it. A sentence that goes to another skill than before is said, but no
 // failure: the operator chooses what to deploy.
-func (m *Manager) testSentences(k *catalog.Skill, progress func(Step)) (*catalog.Snapshot, error) {
+func (m *Manager) testSentences(ctx context.Context, k *catalog.Skill, tested *Tested, progress func(Step)) (*catalog.Snapshot, error) {
 	alone, err := catalog.Build(k)
 	if err != nil {
 		return nil, err
@@ -33,33 +56,55 @@ func (m *Manager) testSentences(k *catalog.Skill, progress func(Step)) (*catalog
 		return nil, fmt.Errorf("together with the skills that are deployed: %w", err)
 	}
 	own := &findings{progress: progress}
-	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
-		home, err := m.testHome(k, lang)
-		if err != nil {
-			return nil, err
+	err = own.sentences(k, alone, func(t manifest.Test, lang string, home testHome) {
+		if best := next.Grammar(lang).Match(t.Say, home.context).Matches; len(best) > 0 && best[0].Skill != k.Name {
+			own.warn("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)
 		}
-		for _, t := range k.Sentences[lang].Tests {
-			own.count++
-			if err := check(t, alone.Grammar(lang).Match(t.Say, home.context), k.Name); err != nil {
-				own.fail(t, err)
-				continue
-			}
-			if best := next.Grammar(lang).Match(t.Say, home.context).Matches; len(best) > 0 && best[0].Skill != k.Name {
-				own.warn("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)
-			}
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	own.warned()
+	tested.Sentences = own.count
 	progress(Step{"test", fmt.Sprintf("%d sentences", own.count)})
 	if err := own.err("test sentences"); err != nil {
 		return nil, err
 	}
-	return next, m.testNeighbors(k, next, progress)
+	taken, err := m.testNeighbors(k, next, progress)
+	if err != nil {
+		return nil, err
+	}
+	o := &overlaps{k: k, alone: alone, next: next, known: make(map[pair]bool)}
+	for _, p := range taken {
+		o.known[p] = true
+	}
+	return next, o.find(ctx, progress)
+}
+
+// sentences runs a skill's test sentences against its own templates, and calls
+// passed with those that mean what they should.
+func (f *findings) sentences(k *catalog.Skill, alone *catalog.Snapshot, passed func(t manifest.Test, lang string, home testHome)) error {
+	for _, lang := range slices.Sorted(maps.Keys(k.Sentences)) {
+		home, err := newTestHome(k, lang)
+		if err != nil {
+			return err
+		}
+		for _, t := range k.Sentences[lang].Tests {
+			f.count++
+			if err := check(t, alone.Grammar(lang).Match(t.Say, home.context), k.Name); err != nil {
+				f.fail(t, err)
+				continue
+			}
+			passed(t, lang, home)
+		}
+	}
+	return nil
 }
 
 // testNeighbors finds what a new skill would do to those that are live: their
-// test sentences must be understood as before.
-func (m *Manager) testNeighbors(k *catalog.Skill, next *catalog.Snapshot, progress func(Step)) error {
+// test sentences must be understood as before. It returns the templates that take
+// a sentence from another, since that is said.
+func (m *Manager) testNeighbors(k *catalog.Skill, next *catalog.Snapshot, progress func(Step)) ([]pair, error) {
 	now := m.Catalog.Current()
 	found := &findings{progress: progress}
 	for _, live := range now.Skills() {
@@ -67,9 +112,9 @@ func (m *Manager) testNeighbors(k *catalog.Skill, next *catalog.Snapshot, progre
 			continue
 		}
 		for _, lang := range slices.Sorted(maps.Keys(live.Sentences)) {
-			home, err := m.testHome(live, lang)
+			home, err := newTestHome(live, lang)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			tests := live.Sentences[lang].Tests
 			for _, t := range tests[:min(len(tests), maxNeighborTests)] {
@@ -81,7 +126,7 @@ func (m *Manager) testNeighbors(k *catalog.Skill, next *catalog.Snapshot, progre
 		}
 	}
 	found.warned()
-	return found.err("test sentences of the skills that are live")
+	return found.taken, found.err("test sentences of the skills that are live")
 }
 
 // neighbor compares what becomes of a live skill's test sentence with the new
@@ -97,8 +142,10 @@ func (f *findings) neighbor(k, live *catalog.Skill, t manifest.Test, with nlu.Re
 		}
 	case with.Matches[0].Skill == k.Name:
 		if before := without(); len(before.Matches) > 0 && before.Matches[0].Skill != k.Name {
-			f.warn("%q was answered by skill %s (%s), and is now by %s (%s)",
-				t.Say, before.Matches[0].Skill, before.Matches[0].Intent, k.Name, with.Matches[0].Intent)
+			best, was := &with.Matches[0], &before.Matches[0]
+			f.warn("%q was answered by skill %s (%s), and is now by %s (%s); %s: %s",
+				t.Say, was.Skill, was.Intent, k.Name, best.Intent, was.Skill, nlu.Why(best, was))
+			f.taken = append(f.taken, pairOf(best, was))
 		}
 	}
 }
@@ -111,6 +158,7 @@ type findings struct {
 	count    int // of tests
 	failures []error
 	warnings int
+	taken    []pair // see testNeighbors
 }
 
 func (f *findings) fail(t manifest.Test, err error) {
@@ -147,14 +195,14 @@ type testHome struct {
 	context nlu.Context
 }
 
-// testHome makes the home of a language's tests: its device answers for all
+// newTestHome makes the home of a language's tests: its device answers for all
 // entities, and their states were reported just now.
-func (m *Manager) testHome(k *catalog.Skill, lang string) (testHome, error) {
+func newTestHome(k *catalog.Skill, lang string) (testHome, error) {
 	told := k.Sentences[lang].Home
 	device := assistant.Device{Home: "test", ID: "test", Area: told.Area}
 	entities := slices.Clone(told.Entities)
 	for i := range entities {
-		entities[i].Home, entities[i].Device, entities[i].Updated = device.Home, device.ID, m.Clock.Now()
+		entities[i].Home, entities[i].Device, entities[i].Updated = device.Home, device.ID, told.Now
 	}
 	devices := []assistant.Device{device}
 	if err := catalog.Locate(entities, devices); err != nil {
@@ -164,7 +212,9 @@ func (m *Manager) testHome(k *catalog.Skill, lang string) (testHome, error) {
 	if err != nil {
 		return testHome{}, err
 	}
-	h := testHome{device: devices[0], context: nlu.Context{Lists: lists, Values: map[string]any{"area": devices[0].Area}}}
+	h := testHome{device: devices[0], context: nlu.Context{
+		Lists: lists, Values: map[string]any{"area": devices[0].Area}, Now: told.Now,
+	}}
 	for _, e := range entities {
 		if slices.Contains(k.Entities, e.Domain) {
 			h.seen = append(h.seen, e)
@@ -183,7 +233,7 @@ func check(t manifest.Test, r nlu.Result, skill string) error {
 	}
 	got := r.Matches[0]
 	if got.Intent != t.Intent {
-		return fmt.Errorf("%q means %s.%s (template %q); it should mean %s", t.Say, skill, got.Intent, got.Template.Text, t.Intent)
+		return fmt.Errorf("%q means %s.%s (template %q, %s); it should mean %s", t.Say, skill, got.Intent, got.Template.Text, got.Template.Place(), t.Intent)
 	}
 	for name, want := range t.Slots {
 		slot, ok := got.Slots[name]

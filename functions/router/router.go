@@ -161,6 +161,9 @@ func (r *Router) take(ctx context.Context, t *turn, id, earlier string) (*assist
 	if e := r.understand(t); e != nil {
 		return r.finish(ctx, t, r.refuse(t, e))
 	}
+	if len(t.parts) > 1 {
+		return r.several(ctx, t)
+	}
 	return r.answer(ctx, t)
 }
 
@@ -229,7 +232,7 @@ func (r *Router) answer(ctx context.Context, t *turn) (*assistant.Turn, error) {
 // crash, and a device that has heard one answer must not get another.)
 func (r *Router) finish(ctx context.Context, t *turn, c *assistant.Commit) (*assistant.Turn, error) {
 	_, stateful := stateScope(t)
-	early := withoutEffects(c) && !stateful
+	early := withoutEffects(c) && !stateful && len(t.parts) < 2
 	owed := func() { r.deliver(c) }
 	if early {
 		owed = r.deliverEarly(c)

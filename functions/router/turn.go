@@ -8,20 +8,23 @@ import (
 	"github.com/hark-voice/hark/functions/catalog"
 	"github.com/hark-voice/hark/functions/dialogue"
 	"github.com/hark-voice/hark/functions/household"
+	"github.com/hark-voice/hark/functions/nlu"
 )
 
 // turn is a turn on its way: what the store will hold, and what only the road needs.
 type turn struct {
 	*assistant.Turn
-	asked    *assistant.Utterance // nil for a firing
-	fired    *assistant.Schedule  // nil for an utterance
-	view     *household.View
-	speaker  assistant.Device
-	lang     string
-	session  dialogue.Session
-	snapshot *catalog.Snapshot
-	skill    *catalog.Skill
-	stage    time.Time // start of the current stage, for the trace (monotonic)
+	asked      *assistant.Utterance // nil for a firing
+	fired      *assistant.Schedule  // nil for an utterance
+	view       *household.View
+	speaker    assistant.Device
+	lang       string
+	session    dialogue.Session
+	snapshot   *catalog.Snapshot
+	skill      *catalog.Skill
+	parts      []nlu.Part // what was asked for, where that is more than one thing
+	confidence float64    // of these
+	stage      time.Time  // start of the current stage, for the trace (monotonic)
 }
 
 func (r *Router) begin(u *assistant.Utterance, id string) *turn {

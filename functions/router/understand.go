@@ -2,8 +2,6 @@ package router
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -28,30 +26,44 @@ func (r *Router) understand(t *turn) *assistant.Error {
 		return assistant.Errorf(assistant.CodeUnsupportedLanguage, "no skill speaks %q; there is %s",
 			t.asked.Lang, strings.Join(t.snapshot.Languages(), ", "))
 	}
-	var cut []string
-	for _, lang := range langs {
-		names, err := t.view.Lists(lang)
-		if err != nil { // a home's odd names must not make it deaf
-			r.Logger.Warn("the names of a home cannot be used", "home", t.Home, "error", err)
+	u := t.snapshot.Understand(t.Text, langs, func(lang string) nlu.Context { return r.known(t, lang) })
+	if u.Lang == "" {
+		t.note("understand", "nothing in "+strings.Join(langs, ", ")+givenUp(u.Cut))
+		if t.asked.Lang == "" {
+			t.lang = t.inScript(langs)
 		}
-		result := t.snapshot.Grammar(lang).Match(t.Text, nlu.Context{Values: map[string]any{"area": t.speaker.Area}, Lists: names})
-		cut = append(cut, result.Cut...)
-		if len(result.Matches) == 0 {
-			continue
-		}
-		best := result.Matches[0]
-		t.lang = lang
-		t.skill, _ = t.snapshot.Skill(best.Skill)
-		t.Intent = &assistant.Intent{Skill: best.Skill, Name: best.Intent, Slots: best.Slots, Confidence: 1, Template: position(best.Template)}
-		t.note("understand", lang+givenUp(cut))
-		t.Trace[len(t.Trace)-1].Cands = candidates(result.Matches)
-		return nil
+		return assistant.Errorf(assistant.CodeNotUnderstood, "no sentence of a deployed skill matches, in %s", strings.Join(langs, ", "))
 	}
-	t.note("understand", "nothing in "+strings.Join(langs, ", ")+givenUp(cut))
-	if t.asked.Lang == "" {
-		t.lang = t.inScript(langs)
+	t.lang = u.Lang
+	switch parts := u.Guess.Parts; len(parts) {
+	case 0:
+		t.note("understand", t.lang+ambiguous(u.Result)+givenUp(u.Cut))
+		t.understood(u.Result.Matches, 1)
+	case 1:
+		t.note("understand", t.lang+assumed(parts[0])+givenUp(u.Cut))
+		t.understood(parts[0].Matches, u.Guess.Confidence)
+	default:
+		t.note("understand", fmt.Sprintf("%s; as %d commands", t.lang, len(parts))+givenUp(u.Cut))
+		t.parts, t.confidence = parts, u.Guess.Confidence
 	}
-	return assistant.Errorf(assistant.CodeNotUnderstood, "no sentence of a deployed skill matches, in %s", strings.Join(langs, ", "))
+	return nil
+}
+
+// known is what is known where a sentence is heard.
+func (r *Router) known(t *turn, lang string) nlu.Context {
+	names, err := t.view.Lists(lang)
+	if err != nil { // a home's odd names must not make it deaf
+		r.Logger.Warn("the names of a home cannot be used", "home", t.Home, "error", err)
+	}
+	return nlu.Context{Values: map[string]any{"area": t.speaker.Area}, Lists: names, Now: t.Received.In(t.view.Zone)}
+}
+
+// understood takes the best reading, and notes the others in the trace's last stage.
+func (t *turn) understood(matches []nlu.Match, confidence float64) {
+	best := matches[0]
+	t.skill, _ = t.snapshot.Skill(best.Skill)
+	t.Intent = &assistant.Intent{Skill: best.Skill, Name: best.Intent, Slots: best.Slots, Confidence: confidence, Template: best.Template.Place()}
+	t.Trace[len(t.Trace)-1].Cands = candidates(matches)
 }
 
 // recognized takes an intent that the device recognized itself: "skill.Intent",
@@ -85,28 +97,27 @@ func (r *Router) recognized(t *turn) *assistant.Error {
 }
 
 // languages lists the languages to try, best first. A message that names its
-// language is taken at its word. Else the device's own comes first, and then
-// those that are written in the script of the sentence: who asks a device in
-// Chinese wants to be understood in Chinese, whatever it was set to.
+// language is taken at its word.
 func (t *turn) languages() []string {
-	known := t.snapshot.Languages()
-	if len(known) == 0 {
-		return nil
+	return t.snapshot.LanguagesOf(t.Text, t.lang, t.asked.Lang != "")
+}
+
+// ambiguous names another skill for which as much speaks as for the best.
+func ambiguous(r nlu.Result) string {
+	if !r.Ambiguous() {
+		return ""
 	}
-	var langs []string
-	if best := t.snapshot.Closest(t.lang); best != "" {
-		langs = append(langs, best)
+	rival := r.Rivals()[0]
+	return fmt.Sprintf("; ambiguous: %s.%s as much as %s.%s", rival.Skill, rival.Intent, r.Matches[0].Skill, r.Matches[0].Intent)
+}
+
+// assumed tells what was taken for something else than was heard.
+func assumed(p nlu.Part) string {
+	var b strings.Builder
+	for _, a := range p.Assumed {
+		fmt.Fprintf(&b, "; %s: %q taken as %q", a.Kind, a.Heard, a.Taken)
 	}
-	if t.asked.Lang != "" {
-		return langs
-	}
-	han := holdsHan(t.Text)
-	for _, lang := range known {
-		if (len(langs) == 0 || langs[0] != lang) && t.snapshot.WrittenInHan(lang) == han {
-			langs = append(langs, lang)
-		}
-	}
-	return langs
+	return b.String()
 }
 
 // givenUp names the skills whose sentences were not searched to the end.
@@ -114,8 +125,7 @@ func givenUp(skills []string) string {
 	if len(skills) == 0 {
 		return ""
 	}
-	slices.Sort(skills)
-	return "; the search was given up for " + strings.Join(slices.Compact(skills), ", ") + ", whose sentences fit in too many ways"
+	return "; the search was given up for " + strings.Join(skills, ", ") + ", whose sentences fit in too many ways"
 }
 
 // inScript returns the first of the languages that is written as the text is,
@@ -143,31 +153,9 @@ func candidates(matches []nlu.Match) []assistant.TraceIntent {
 		}
 		why := "chosen"
 		if i > 0 {
-			why = lost(matches[0].Rank, m.Rank)
+			why = nlu.Why(&matches[0], &m)
 		}
-		list = append(list, assistant.TraceIntent{Skill: m.Skill, Intent: m.Intent, Template: position(m.Template), Why: why})
+		list = append(list, assistant.TraceIntent{Skill: m.Skill, Intent: m.Intent, Template: m.Template.Place(), Why: why})
 	}
 	return list
-}
-
-// lost names the first criterion in which b is behind a.
-func lost(a, b nlu.Rank) string {
-	switch {
-	case a.NameLength != b.NameLength:
-		return fmt.Sprintf("names less: %d letters against %d", b.NameLength, a.NameLength)
-	case a.Wildcards != b.Wildcards:
-		return fmt.Sprintf("more wildcards: %d against %d", b.Wildcards, a.Wildcards)
-	case a.Literals != b.Literals:
-		return fmt.Sprintf("fewer literal letters: %d against %d", b.Literals, a.Literals)
-	case a.WildcardChars != b.WildcardChars:
-		return fmt.Sprintf("more text in wildcards: %d letters against %d", b.WildcardChars, a.WildcardChars)
-	}
-	return "equal, but declared later"
-}
-
-func position(t nlu.Template) string {
-	if t.File == "" {
-		return t.Text
-	}
-	return t.File + ":" + strconv.Itoa(t.Line)
 }

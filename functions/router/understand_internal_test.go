@@ -8,7 +8,7 @@ func TestGivenUp(t *testing.T) {
 		want   string
 	}{
 		{nil, ""},
-		{[]string{"b", "a", "b"}, "; the search was given up for a, b, whose sentences fit in too many ways"},
+		{[]string{"a", "b"}, "; the search was given up for a, b, whose sentences fit in too many ways"},
 	} {
 		if got := givenUp(c.skills); got != c.want {
 			t.Errorf("%v: %q, want %q", c.skills, got, c.want)

@@ -101,7 +101,7 @@ func open(ctx context.Context, o Options, steps []migration) (_ *Store, err erro
 	if s.lock, err = acquireLock(path + ".lock"); err != nil {
 		return nil, err
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // what is begun is closed, whatever became of the caller
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}

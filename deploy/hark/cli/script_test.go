@@ -19,6 +19,9 @@ import (
 	"github.com/hark-voice/hark/deploy/hark/cli"
 	"github.com/hark-voice/hark/functions/admin"
 	"github.com/hark-voice/hark/functions/assistant"
+	"github.com/hark-voice/hark/functions/catalog"
+	"github.com/hark-voice/hark/functions/explain"
+	"github.com/hark-voice/hark/functions/household"
 	"github.com/hark-voice/hark/functions/manifest"
 	"github.com/hark-voice/hark/functions/release"
 	"github.com/hark-voice/hark/functions/release/bundle"
@@ -37,6 +40,9 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"hark": hark}
 func hark() {
 	root := &cobra.Command{Use: "hark", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(cli.Commands(talk)...)
+	nlu := &cobra.Command{Use: "nlu"}
+	nlu.AddCommand(cli.Explain())
+	root.AddCommand(nlu)
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "hark:", err)
 		os.Exit(1)
@@ -116,11 +122,24 @@ func newService(e *testscript.Env) (*admin.Server, error) {
 	if err := stock(store, logs); err != nil {
 		return nil, err
 	}
+	skills := &releases{dir: filepath.Join(e.WorkDir, ".service")}
+	if skills.live, err = catalog.New(); err != nil {
+		return nil, err
+	}
+	clock := assistant.NewManualClock(noon())
+	homes, err := household.New(household.Options{Store: store, Clock: clock})
+	if err != nil {
+		return nil, err
+	}
+	explainer, err := explain.New(explain.Options{Catalog: skills.live, Homes: homes, Clock: clock})
+	if err != nil {
+		return nil, err
+	}
 	return admin.New(admin.Options{
-		Store: store, Releases: &releases{dir: filepath.Join(e.WorkDir, ".service")}, Logs: logs, Token: token, Version: "1",
-		Clock:   assistant.NewManualClock(noon()),
+		Store: store, Releases: skills, Logs: logs, Explain: explainer, Token: token, Version: "1",
+		Clock:   clock,
 		MQTT:    func() string { return "127.0.0.1:1883" },
-		Revoked: func(topic.Device) {}, Changed: func(string) {}, Ready: func(context.Context) error { return nil },
+		Revoked: func(topic.Device) {}, Changed: homes.Changed, Ready: func(context.Context) error { return nil },
 	})
 }
 
@@ -154,9 +173,10 @@ func stock(store *sqlite.Store, logs *runtime.FileLogs) error {
 	)
 }
 
-// releases reads the manifest of what is deployed, and runs nothing.
+// releases reads the manifest of what is deployed or tested, and runs nothing.
 type releases struct {
 	dir  string
+	live *catalog.Catalog
 	mu   sync.Mutex
 	list []release.Status
 }
@@ -164,15 +184,7 @@ type releases struct {
 func (r *releases) Deploy(_ context.Context, archive io.Reader, progress func(release.Step)) (assistant.LiveSkill, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dir, err := os.MkdirTemp(r.dir, "upload-")
-	if err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	if err := bundle.Unpack(archive, dir); err != nil {
-		return assistant.LiveSkill{}, err
-	}
-	progress(release.Step{Name: "read", Detail: "skill.yaml"})
-	k, err := manifest.Load(os.DirFS(dir))
+	k, err := r.read(archive, progress)
 	if err != nil {
 		return assistant.LiveSkill{}, err
 	}
@@ -180,8 +192,38 @@ func (r *releases) Deploy(_ context.Context, archive io.Reader, progress func(re
 	if strings.Contains(k.Name, "sick") {
 		s.Failure = "it ends with exit status 3"
 	}
+	next, err := r.live.Current().With(&catalog.Skill{Skill: k, ID: s.Version})
+	if err != nil {
+		return assistant.LiveSkill{}, err
+	}
+	r.live.Publish(next)
 	r.list = append(r.list, s)
 	return assistant.LiveSkill{Skill: k.Name, Version: s.Version, Since: s.Since}, nil
+}
+
+func (r *releases) read(archive io.Reader, progress func(release.Step)) (*manifest.Skill, error) {
+	dir, err := os.MkdirTemp(r.dir, "upload-")
+	if err != nil {
+		return nil, err
+	}
+	if err := bundle.Unpack(archive, dir); err != nil {
+		return nil, err
+	}
+	progress(release.Step{Name: "read", Detail: "skill.yaml"})
+	if _, err := os.Stat(filepath.Join(dir, "warned")); err == nil {
+		progress(release.Step{Name: "warning", Detail: "it may rain"})
+	}
+	return manifest.Load(os.DirFS(dir))
+}
+
+// Test runs the sentences, and takes the handlers for good.
+func (r *releases) Test(_ context.Context, archive io.Reader, progress func(release.Step)) (release.Tested, error) {
+	k, err := r.read(archive, progress)
+	if err != nil {
+		return release.Tested{}, err
+	}
+	sentences, err := release.TestSentences(k)
+	return release.Tested{Skill: k.Name, Version: k.Version + "-abc", Sentences: sentences, Answers: 1, Handlers: 2}, err
 }
 
 func (r *releases) Remove(_ context.Context, skill string) error {

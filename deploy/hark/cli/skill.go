@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +16,7 @@ import (
 )
 
 func skill() *cobra.Command {
-	return group("skill", "Skills: the functions that answer", skillNew(), skillDeploy(), skillList(), skillLogs(), skillRemove())
+	return group("skill", "Skills: the functions that answer", skillNew(), skillTest(), skillDeploy(), skillList(), skillLogs(), skillRemove())
 }
 
 func skillDeploy() *cobra.Command {
@@ -65,32 +63,22 @@ func readSkill(dir string) ([]byte, error) {
 type liveSkill struct {
 	Skill   string `json:"skill"`
 	Version string `json:"version"`
+	// Warnings are what the deployment has found that is no failure.
+	Warnings []string `json:"warnings"`
 }
 
 func (c *client) deploy(ctx context.Context, archive []byte, progress io.Writer) (*liveSkill, error) {
-	answer, err := c.send(ctx, "POST", "/api/v1/skills", bytes.NewReader(archive))
-	if err != nil {
+	last, err := c.release(ctx, "/api/v1/skills", archive, progress)
+	switch {
+	case err != nil:
 		return nil, err
+	case last.Error != "":
+		return nil, errors.New("not deployed, what ran before goes on:\n" + last.Error)
+	case last.Live == nil:
+		return nil, errors.New("the answer does not say what is live: `hark skill list` does")
 	}
-	defer answer.Close()
-	start, events := time.Now(), json.NewDecoder(answer)
-	for {
-		var event struct {
-			Step, Detail, Error string
-			Live                *liveSkill
-		}
-		switch err := events.Decode(&event); {
-		case errors.Is(err, io.EOF):
-			return nil, errors.New("the connection ended before the deployment did: `hark skill list` tells what answers")
-		case err != nil:
-			return nil, fmt.Errorf("the answer cannot be read: %w", err)
-		case event.Error != "":
-			return nil, errors.New("not deployed, what ran before goes on:\n" + event.Error)
-		case event.Live != nil:
-			return event.Live, nil
-		}
-		fmt.Fprintf(progress, "%5.1fs  %-9s %s\n", time.Since(start).Seconds(), event.Step, event.Detail)
-	}
+	last.Live.Warnings = append([]string{}, last.Warnings...)
+	return last.Live, nil
 }
 
 func skillList() *cobra.Command {

@@ -37,11 +37,12 @@ func loadVectors(b *testing.B, lang string) *vectors {
 	if err := json.Unmarshal(data, &v.file); err != nil {
 		b.Fatal(err)
 	}
-	if v.source, err = v.file.source(lang); err != nil {
+	at := newPlaces(lang, data)
+	if v.source, err = v.file.source(at); err != nil {
 		b.Fatal(err)
 	}
 	for id, f := range v.file.Fixtures {
-		if v.homes[id], err = f.lists(); err != nil {
+		if v.homes[id], err = f.lists(at); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -117,7 +118,7 @@ func (v *vectors) manyNames(b *testing.B, fixture string, names int) *nlu.Lists 
 		e.Name = fmt.Sprintf("%s %d", e.Name, i)
 		f.Entities = append(f.Entities, e)
 	}
-	lists, err := f.lists()
+	lists, err := f.lists(&places{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -35,6 +35,8 @@ type Suite struct {
 type Options struct {
 	Every       int // run each n-th line; 0 and 1: all
 	MaxFailures int // described in the report; 0: 20
+	// AllPasses: what is not understood as it is said is guessed, see Later.
+	AllPasses bool
 }
 
 // Report is the score of a run.
@@ -48,9 +50,22 @@ type Report struct {
 	P50       int64     `json:"p50_us"`
 	P99       int64     `json:"p99_us"`
 	Max       int64     `json:"max_us"`
+	Later     *Later    `json:"later,omitempty"`
 	Failures  []Failure `json:"-"`
 
 	times []time.Duration
+}
+
+// Later is what the later passes made of the sentences in which the first found
+// nothing. It counts for nothing else in the report.
+type Later struct {
+	Tried int   `json:"tried"`
+	Found int   `json:"found"`
+	Right int   `json:"right"` // of these: one command, and the expected one
+	Wrong int   `json:"wrong"` // of these: nothing was to be understood
+	Max   int64 `json:"max_us"`
+
+	Guesses []Failure `json:"-"` // what was found
 }
 
 // Failure is a sentence that was not understood as expected.
@@ -82,8 +97,12 @@ func (s *Suite) Run(tests io.Reader, opts Options, report *Report) error {
 		limit = 20
 	}
 	err := s.each(tests, opts.Every, func(t *test, ctx nlu.Context) {
-		if f, ok := s.run(t, ctx, report); !ok && len(report.Failures) < limit {
+		f, ok, found := s.run(t, ctx, report)
+		if !ok && len(report.Failures) < limit {
 			report.Failures = append(report.Failures, f)
+		}
+		if opts.AllPasses && !found {
+			s.guess(t, ctx, report, limit)
 		}
 	})
 	if err != nil {
@@ -124,7 +143,8 @@ func (s *Suite) each(tests io.Reader, every int, do func(*test, nlu.Context)) er
 	return nil
 }
 
-func (s *Suite) run(t *test, ctx nlu.Context, report *Report) (Failure, bool) {
+// run runs a sentence, and tells whether it was understood as expected, and at all.
+func (s *Suite) run(t *test, ctx nlu.Context, report *Report) (f Failure, ok, found bool) {
 	start := time.Now() // monotonic: it meters
 	result := s.Grammar.Match(t.Text, ctx)
 	report.times = append(report.times, time.Since(start))
@@ -138,9 +158,45 @@ func (s *Suite) run(t *test, ctx nlu.Context, report *Report) (Failure, bool) {
 	}
 	if t.passes(result.Matches) {
 		report.Passed++
-		return Failure{}, true
+		return Failure{}, true, len(result.Matches) > 0
 	}
-	return Failure{ID: t.ID, Text: t.Text, Want: t.want(), Got: got(result.Matches)}, false
+	return Failure{ID: t.ID, Text: t.Text, Want: t.want(), Got: got(result.Matches)}, false, len(result.Matches) > 0
+}
+
+// guess runs the later passes on a sentence in which the first found nothing.
+func (s *Suite) guess(t *test, ctx nlu.Context, report *Report, limit int) {
+	if report.Later == nil {
+		report.Later = &Later{}
+	}
+	l := report.Later
+	l.Tried++
+	start := time.Now() // monotonic: it meters
+	guess := s.Grammar.Guess(t.Text, ctx)
+	l.Max = max(l.Max, time.Since(start).Microseconds())
+	if len(guess.Parts) == 0 {
+		return
+	}
+	l.Found++
+	switch {
+	case t.Intent == nil:
+		l.Wrong++
+	case len(guess.Parts) == 1 && t.passes(guess.Parts[0].Matches):
+		l.Right++
+	}
+	if len(l.Guesses) < limit {
+		l.Guesses = append(l.Guesses, Failure{ID: t.ID, Text: t.Text, Want: t.want(), Got: guessed(guess)})
+	}
+}
+
+func guessed(guess nlu.Guess) string {
+	var parts []string
+	for _, p := range guess.Parts {
+		for _, a := range p.Assumed {
+			parts = append(parts, fmt.Sprintf("%s: %q as %q", a.Kind, a.Heard, a.Taken))
+		}
+		parts = append(parts, got(p.Matches))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (r *Report) percentiles() {

@@ -108,7 +108,8 @@ func Load(name string, r io.Reader) (*Suite, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("read the grammar %s: %w", name, err)
 	}
-	src, err := f.source(name)
+	at := newPlaces(name, data)
+	src, err := f.source(at)
 	if err != nil {
 		return nil, fmt.Errorf("the grammar %s: %w", name, err)
 	}
@@ -118,20 +119,20 @@ func Load(name string, r io.Reader) (*Suite, error) {
 	}
 	s := &Suite{Lang: f.Language, Grammar: g, fixtures: make(map[string]*nlu.Lists, len(f.Fixtures))}
 	for id, fixture := range f.Fixtures {
-		if s.fixtures[id], err = fixture.lists(); err != nil {
+		if s.fixtures[id], err = fixture.lists(at); err != nil {
 			return nil, fmt.Errorf("fixture %s of %s: %w", id, name, err)
 		}
 	}
 	return s, nil
 }
 
-func (f *grammarFile) source(file string) (*nlu.Source, error) {
+func (f *grammarFile) source(at *places) (*nlu.Source, error) {
 	src := &nlu.Source{
 		Skill: "vectors", Lang: f.Language, SkipWords: f.SkipWords,
-		IgnoreWhitespace: f.Settings.IgnoreWhitespace, Rules: rules(file, f.Rules),
+		IgnoreWhitespace: f.Settings.IgnoreWhitespace, Rules: rules(at, f.Rules),
 	}
 	var err error
-	if src.Lists, err = lists(file, f.Lists); err != nil {
+	if src.Lists, err = lists(at, f.Lists); err != nil {
 		return nil, err
 	}
 	if f.Numbers != nil {
@@ -147,7 +148,7 @@ func (f *grammarFile) source(file string) (*nlu.Source, error) {
 	for _, in := range f.Intents {
 		intent := nlu.Intent{Name: in.name}
 		for _, g := range in.Groups {
-			group, err := g.group(file)
+			group, err := g.group(at)
 			if err != nil {
 				return nil, fmt.Errorf("group %s: %w", g.ID, err)
 			}
@@ -158,25 +159,23 @@ func (f *grammarFile) source(file string) (*nlu.Source, error) {
 	return src, nil
 }
 
-func (g *groupFile) group(file string) (*nlu.Group, error) {
+func (g *groupFile) group(at *places) (*nlu.Group, error) {
 	out := &nlu.Group{
-		ID: g.ID, Combination: g.Combination, Slots: g.Slots, Rules: rules(file, g.Rules),
+		ID: g.ID, Combination: g.Combination, Slots: g.Slots, Rules: rules(at, g.Rules),
 		Requires: conditions(g.Requires), Excludes: conditions(g.Excludes),
 	}
 	for _, text := range g.Templates {
-		out.Templates = append(out.Templates, template(file, text))
+		out.Templates = append(out.Templates, at.template(text))
 	}
 	var err error
-	out.Lists, err = lists(file, g.Lists)
+	out.Lists, err = lists(at, g.Lists)
 	return out, err
 }
 
-func template(file, text string) nlu.Template { return nlu.Template{Text: text, File: file} }
-
-func rules(file string, in map[string]string) map[string]nlu.Template {
+func rules(at *places, in map[string]string) map[string]nlu.Template {
 	out := make(map[string]nlu.Template, len(in))
 	for name, text := range in {
-		out[name] = template(file, text)
+		out[name] = at.template(text)
 	}
 	return out
 }
@@ -211,10 +210,10 @@ func conditions(in map[string]any) []nlu.Condition {
 	return out
 }
 
-func lists(file string, in map[string]listFile) (map[string]nlu.List, error) {
+func lists(at *places, in map[string]listFile) (map[string]nlu.List, error) {
 	out := make(map[string]nlu.List, len(in))
 	for name, f := range in {
-		l, err := f.list(file)
+		l, err := f.list(at)
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", name, err)
 		}
@@ -223,12 +222,12 @@ func lists(file string, in map[string]listFile) (map[string]nlu.List, error) {
 	return out, nil
 }
 
-func (f *listFile) list(file string) (*nlu.List, error) {
+func (f *listFile) list(at *places) (*nlu.List, error) {
 	switch f.Type {
 	case "values":
 		l := &nlu.List{Kind: nlu.ListValues}
 		for _, v := range f.Values {
-			l.Values = append(l.Values, nlu.Value{In: template(file, v.In), Out: v.Out, Context: v.Context})
+			l.Values = append(l.Values, nlu.Value{In: at.template(v.In), Out: v.Out, Context: v.Context})
 		}
 		return l, nil
 	case "wildcard":
@@ -250,20 +249,20 @@ func (f *listFile) list(file string) (*nlu.List, error) {
 }
 
 // lists are the names of a home. They are templates in these files.
-func (f *fixtureFile) lists() (*nlu.Lists, error) {
+func (f *fixtureFile) lists(at *places) (*nlu.Lists, error) {
 	var entities []nlu.Value
 	for _, e := range f.Entities {
-		entities = append(entities, nlu.Value{In: nlu.Template{Text: e.Name}, Context: map[string]any{"domain": e.Domain}})
+		entities = append(entities, nlu.Value{In: at.template(e.Name), Context: map[string]any{"domain": e.Domain}})
 	}
 	return nlu.NewLists(map[string]nlu.List{
-		"name": {Values: entities}, "area": {Values: plain(f.Areas)}, "floor": {Values: plain(f.Floors)},
+		"name": {Values: entities}, "area": {Values: plain(at, f.Areas)}, "floor": {Values: plain(at, f.Floors)},
 	})
 }
 
-func plain(names []named) []nlu.Value {
+func plain(at *places, names []named) []nlu.Value {
 	var out []nlu.Value
 	for _, n := range names {
-		out = append(out, nlu.Value{In: nlu.Template{Text: n.Name}})
+		out = append(out, nlu.Value{In: at.template(n.Name)})
 	}
 	return out
 }

@@ -94,10 +94,12 @@ func TestLoadErrors(t *testing.T) {
 	for grammar, want := range map[string]string{
 		`{`:                              "unexpected end",
 		`{"lists":{"a":{"type":"odd"}}}`: `list a: unknown type "odd"`,
-		`{"lists":{"a":{"type":"range","fractions":"thirds"}}}`:   `list a: unknown fractions "thirds"`,
-		`{"number_words":{"x":[]}}`:                               `"x" is not a number`,
-		`{"intents":{"A":{"groups":[{"templates":["go (on"]}]}}}`: `'(' is never closed`,
-		`{"fixtures":{"f":{"areas":[{"name":"[x"}]}}}`:            `fixture f`,
+		`{"lists":{"a":{"type":"range","fractions":"thirds"}}}`:                                                      `list a: unknown fractions "thirds"`,
+		`{"number_words":{"x":[]}}`:                                                                                  `"x" is not a number`,
+		`{"intents":{"A":{"groups":[{"templates":["go (on"]}]}}}`:                                                    `g.json:1:46: '(' is never closed`,
+		"{\"lists\": {\n  \"é\": {\"type\": \"values\", \"values\": [{\"in\": \"a \\\" b\"}, {\"in\": \"c [d\"}]}}}": `g.json:2:66: '[' is never closed`,
+		"{\"rules\": {\"r\": \"<none>\"}}":                                                                           `g.json:1:18: there is no rule <none>`,
+		`{"fixtures":{"f":{"areas":[{"name":"[x"}]}}}`:                                                               `fixture f of g.json: g.json:1:37: '[' is never closed`,
 		`{"intents":[]}`: "intents",
 	} {
 		if _, err := Load("g.json", strings.NewReader(grammar)); err == nil || !strings.Contains(err.Error(), want) {

@@ -630,6 +630,145 @@ func (x *DeploySkillResponse) GetVersion() string {
 	return ""
 }
 
+// TestSkillRequest is a chunk of the tar archive.
+type TestSkillRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chunk         []byte                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestSkillRequest) Reset() {
+	*x = TestSkillRequest{}
+	mi := &file_assistant_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestSkillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestSkillRequest) ProtoMessage() {}
+
+func (x *TestSkillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assistant_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestSkillRequest.ProtoReflect.Descriptor instead.
+func (*TestSkillRequest) Descriptor() ([]byte, []int) {
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TestSkillRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+// TestSkillResponse is one step of a test, or its end.
+type TestSkillResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Step   string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	Detail string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Set in the last message of a test that passed, as are the counts.
+	Skill         string `protobuf:"bytes,3,opt,name=skill,proto3" json:"skill,omitempty"`
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	Sentences     int32  `protobuf:"varint,5,opt,name=sentences,proto3" json:"sentences,omitempty"`
+	Answers       int32  `protobuf:"varint,6,opt,name=answers,proto3" json:"answers,omitempty"`
+	Handlers      int32  `protobuf:"varint,7,opt,name=handlers,proto3" json:"handlers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestSkillResponse) Reset() {
+	*x = TestSkillResponse{}
+	mi := &file_assistant_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestSkillResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestSkillResponse) ProtoMessage() {}
+
+func (x *TestSkillResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assistant_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestSkillResponse.ProtoReflect.Descriptor instead.
+func (*TestSkillResponse) Descriptor() ([]byte, []int) {
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TestSkillResponse) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *TestSkillResponse) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *TestSkillResponse) GetSkill() string {
+	if x != nil {
+		return x.Skill
+	}
+	return ""
+}
+
+func (x *TestSkillResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *TestSkillResponse) GetSentences() int32 {
+	if x != nil {
+		return x.Sentences
+	}
+	return 0
+}
+
+func (x *TestSkillResponse) GetAnswers() int32 {
+	if x != nil {
+		return x.Answers
+	}
+	return 0
+}
+
+func (x *TestSkillResponse) GetHandlers() int32 {
+	if x != nil {
+		return x.Handlers
+	}
+	return 0
+}
+
 // ListSkillsRequest is empty.
 type ListSkillsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -639,7 +778,7 @@ type ListSkillsRequest struct {
 
 func (x *ListSkillsRequest) Reset() {
 	*x = ListSkillsRequest{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[11]
+	mi := &file_assistant_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +790,7 @@ func (x *ListSkillsRequest) String() string {
 func (*ListSkillsRequest) ProtoMessage() {}
 
 func (x *ListSkillsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[11]
+	mi := &file_assistant_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +803,7 @@ func (x *ListSkillsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSkillsRequest.ProtoReflect.Descriptor instead.
 func (*ListSkillsRequest) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 // ListSkillsResponse holds the deployed skills.
@@ -677,7 +816,7 @@ type ListSkillsResponse struct {
 
 func (x *ListSkillsResponse) Reset() {
 	*x = ListSkillsResponse{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[12]
+	mi := &file_assistant_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +828,7 @@ func (x *ListSkillsResponse) String() string {
 func (*ListSkillsResponse) ProtoMessage() {}
 
 func (x *ListSkillsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[12]
+	mi := &file_assistant_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +841,7 @@ func (x *ListSkillsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSkillsResponse.ProtoReflect.Descriptor instead.
 func (*ListSkillsResponse) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListSkillsResponse) GetSkills() []*SkillStatus {
@@ -728,7 +867,7 @@ type SkillStatus struct {
 
 func (x *SkillStatus) Reset() {
 	*x = SkillStatus{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[13]
+	mi := &file_assistant_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +879,7 @@ func (x *SkillStatus) String() string {
 func (*SkillStatus) ProtoMessage() {}
 
 func (x *SkillStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[13]
+	mi := &file_assistant_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +892,7 @@ func (x *SkillStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkillStatus.ProtoReflect.Descriptor instead.
 func (*SkillStatus) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SkillStatus) GetName() string {
@@ -808,7 +947,7 @@ type RemoveSkillRequest struct {
 
 func (x *RemoveSkillRequest) Reset() {
 	*x = RemoveSkillRequest{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[14]
+	mi := &file_assistant_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -820,7 +959,7 @@ func (x *RemoveSkillRequest) String() string {
 func (*RemoveSkillRequest) ProtoMessage() {}
 
 func (x *RemoveSkillRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[14]
+	mi := &file_assistant_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -833,7 +972,7 @@ func (x *RemoveSkillRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSkillRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSkillRequest) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RemoveSkillRequest) GetName() string {
@@ -852,7 +991,7 @@ type RemoveSkillResponse struct {
 
 func (x *RemoveSkillResponse) Reset() {
 	*x = RemoveSkillResponse{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[15]
+	mi := &file_assistant_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +1003,7 @@ func (x *RemoveSkillResponse) String() string {
 func (*RemoveSkillResponse) ProtoMessage() {}
 
 func (x *RemoveSkillResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[15]
+	mi := &file_assistant_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +1016,7 @@ func (x *RemoveSkillResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSkillResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSkillResponse) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 // ReadLogsRequest names the skill and how many of the last lines to begin with.
@@ -892,7 +1031,7 @@ type ReadLogsRequest struct {
 
 func (x *ReadLogsRequest) Reset() {
 	*x = ReadLogsRequest{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[16]
+	mi := &file_assistant_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1043,7 @@ func (x *ReadLogsRequest) String() string {
 func (*ReadLogsRequest) ProtoMessage() {}
 
 func (x *ReadLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[16]
+	mi := &file_assistant_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1056,7 @@ func (x *ReadLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadLogsRequest.ProtoReflect.Descriptor instead.
 func (*ReadLogsRequest) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReadLogsRequest) GetName() string {
@@ -953,7 +1092,7 @@ type ReadLogsResponse struct {
 
 func (x *ReadLogsResponse) Reset() {
 	*x = ReadLogsResponse{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[17]
+	mi := &file_assistant_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1104,7 @@ func (x *ReadLogsResponse) String() string {
 func (*ReadLogsResponse) ProtoMessage() {}
 
 func (x *ReadLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[17]
+	mi := &file_assistant_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1117,7 @@ func (x *ReadLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadLogsResponse.ProtoReflect.Descriptor instead.
 func (*ReadLogsResponse) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReadLogsResponse) GetTimeMs() int64 {
@@ -1014,7 +1153,7 @@ type QueryUsageRequest struct {
 
 func (x *QueryUsageRequest) Reset() {
 	*x = QueryUsageRequest{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[18]
+	mi := &file_assistant_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1165,7 @@ func (x *QueryUsageRequest) String() string {
 func (*QueryUsageRequest) ProtoMessage() {}
 
 func (x *QueryUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[18]
+	mi := &file_assistant_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1178,7 @@ func (x *QueryUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryUsageRequest.ProtoReflect.Descriptor instead.
 func (*QueryUsageRequest) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QueryUsageRequest) GetBy() string {
@@ -1073,7 +1212,7 @@ type QueryUsageResponse struct {
 
 func (x *QueryUsageResponse) Reset() {
 	*x = QueryUsageResponse{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[19]
+	mi := &file_assistant_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1224,7 @@ func (x *QueryUsageResponse) String() string {
 func (*QueryUsageResponse) ProtoMessage() {}
 
 func (x *QueryUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[19]
+	mi := &file_assistant_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1237,7 @@ func (x *QueryUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryUsageResponse.ProtoReflect.Descriptor instead.
 func (*QueryUsageResponse) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QueryUsageResponse) GetRows() []*UsageRow {
@@ -1128,7 +1267,7 @@ type UsageRow struct {
 
 func (x *UsageRow) Reset() {
 	*x = UsageRow{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[20]
+	mi := &file_assistant_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1279,7 @@ func (x *UsageRow) String() string {
 func (*UsageRow) ProtoMessage() {}
 
 func (x *UsageRow) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[20]
+	mi := &file_assistant_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1292,7 @@ func (x *UsageRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageRow.ProtoReflect.Descriptor instead.
 func (*UsageRow) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UsageRow) GetSkill() string {
@@ -1237,7 +1376,7 @@ type ListTurnsRequest struct {
 
 func (x *ListTurnsRequest) Reset() {
 	*x = ListTurnsRequest{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[21]
+	mi := &file_assistant_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1388,7 @@ func (x *ListTurnsRequest) String() string {
 func (*ListTurnsRequest) ProtoMessage() {}
 
 func (x *ListTurnsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[21]
+	mi := &file_assistant_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1401,7 @@ func (x *ListTurnsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTurnsRequest.ProtoReflect.Descriptor instead.
 func (*ListTurnsRequest) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListTurnsRequest) GetId() string {
@@ -1289,7 +1428,7 @@ type ListTurnsResponse struct {
 
 func (x *ListTurnsResponse) Reset() {
 	*x = ListTurnsResponse{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[22]
+	mi := &file_assistant_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1440,7 @@ func (x *ListTurnsResponse) String() string {
 func (*ListTurnsResponse) ProtoMessage() {}
 
 func (x *ListTurnsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[22]
+	mi := &file_assistant_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1453,7 @@ func (x *ListTurnsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTurnsResponse.ProtoReflect.Descriptor instead.
 func (*ListTurnsResponse) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListTurnsResponse) GetTurns() []*TurnRecord {
@@ -1335,7 +1474,7 @@ type TurnRecord struct {
 
 func (x *TurnRecord) Reset() {
 	*x = TurnRecord{}
-	mi := &file_assistant_v1_admin_proto_msgTypes[23]
+	mi := &file_assistant_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1486,7 @@ func (x *TurnRecord) String() string {
 func (*TurnRecord) ProtoMessage() {}
 
 func (x *TurnRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_assistant_v1_admin_proto_msgTypes[23]
+	mi := &file_assistant_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1499,7 @@ func (x *TurnRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnRecord.ProtoReflect.Descriptor instead.
 func (*TurnRecord) Descriptor() ([]byte, []int) {
-	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TurnRecord) GetId() string {
@@ -1375,6 +1514,255 @@ func (x *TurnRecord) GetJson() []byte {
 		return x.Json
 	}
 	return nil
+}
+
+// ExplainRequest is a sentence, and where it is heard.
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// BCP 47; empty: the device's or the home's, and others it may be in.
+	Locale string `protobuf:"bytes,2,opt,name=locale,proto3" json:"locale,omitempty"`
+	// Empty: a home without names.
+	Home   string `protobuf:"bytes,3,opt,name=home,proto3" json:"home,omitempty"`
+	Device string `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
+	// Empty: the device's.
+	Area          string `protobuf:"bytes,5,opt,name=area,proto3" json:"area,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_assistant_v1_admin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assistant_v1_admin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ExplainRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetArea() string {
+	if x != nil {
+		return x.Area
+	}
+	return ""
+}
+
+// ExplainResponse is what becomes of a sentence.
+type ExplainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Languages in the order in which they were tried.
+	Tried []string `protobuf:"bytes,1,rep,name=tried,proto3" json:"tried,omitempty"`
+	// The one in which it is understood; empty: none.
+	Locale string `protobuf:"bytes,2,opt,name=locale,proto3" json:"locale,omitempty"`
+	// Best first.
+	Readings []*Reading `protobuf:"bytes,3,rep,name=readings,proto3" json:"readings,omitempty"`
+	// Nothing but a skill's name says which of the best readings wins.
+	Ambiguous bool `protobuf:"varint,4,opt,name=ambiguous,proto3" json:"ambiguous,omitempty"`
+	// The whole explanation, as /api/v1/explanations gives it.
+	Json          []byte `protobuf:"bytes,5,opt,name=json,proto3" json:"json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_assistant_v1_admin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assistant_v1_admin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExplainResponse) GetTried() []string {
+	if x != nil {
+		return x.Tried
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetReadings() []*Reading {
+	if x != nil {
+		return x.Readings
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetAmbiguous() bool {
+	if x != nil {
+		return x.Ambiguous
+	}
+	return false
+}
+
+func (x *ExplainResponse) GetJson() []byte {
+	if x != nil {
+		return x.Json
+	}
+	return nil
+}
+
+// Reading is one meaning of a sentence.
+type Reading struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Skill    string                 `protobuf:"bytes,1,opt,name=skill,proto3" json:"skill,omitempty"`
+	Version  string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Intent   string                 `protobuf:"bytes,3,opt,name=intent,proto3" json:"intent,omitempty"`
+	Template string                 `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	// Where the template was written, file:line.
+	Place string `protobuf:"bytes,5,opt,name=place,proto3" json:"place,omitempty"`
+	// Why it won, or by what it lost.
+	Why           string `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reading) Reset() {
+	*x = Reading{}
+	mi := &file_assistant_v1_admin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reading) ProtoMessage() {}
+
+func (x *Reading) ProtoReflect() protoreflect.Message {
+	mi := &file_assistant_v1_admin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reading.ProtoReflect.Descriptor instead.
+func (*Reading) Descriptor() ([]byte, []int) {
+	return file_assistant_v1_admin_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Reading) GetSkill() string {
+	if x != nil {
+		return x.Skill
+	}
+	return ""
+}
+
+func (x *Reading) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Reading) GetIntent() string {
+	if x != nil {
+		return x.Intent
+	}
+	return ""
+}
+
+func (x *Reading) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *Reading) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Reading) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
 }
 
 var File_assistant_v1_admin_proto protoreflect.FileDescriptor
@@ -1418,7 +1806,17 @@ const file_assistant_v1_admin_proto_rawDesc = "" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05skill\x18\x03 \x01(\tR\x05skill\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\x13\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"(\n" +
+	"\x10TestSkillRequest\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"\xc3\x01\n" +
+	"\x11TestSkillResponse\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05skill\x18\x03 \x01(\tR\x05skill\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1c\n" +
+	"\tsentences\x18\x05 \x01(\x05R\tsentences\x12\x18\n" +
+	"\aanswers\x18\x06 \x01(\x05R\aanswers\x12\x1a\n" +
+	"\bhandlers\x18\a \x01(\x05R\bhandlers\"\x13\n" +
 	"\x11ListSkillsRequest\"G\n" +
 	"\x12ListSkillsResponse\x121\n" +
 	"\x06skills\x18\x01 \x03(\v2\x19.assistant.v1.SkillStatusR\x06skills\"\xc1\x01\n" +
@@ -1468,21 +1866,42 @@ const file_assistant_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"TurnRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04json\x18\x02 \x01(\fR\x04json2\xa5\x06\n" +
+	"\x04json\x18\x02 \x01(\fR\x04json\"|\n" +
+	"\x0eExplainRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
+	"\x06locale\x18\x02 \x01(\tR\x06locale\x12\x12\n" +
+	"\x04home\x18\x03 \x01(\tR\x04home\x12\x16\n" +
+	"\x06device\x18\x04 \x01(\tR\x06device\x12\x12\n" +
+	"\x04area\x18\x05 \x01(\tR\x04area\"\xa4\x01\n" +
+	"\x0fExplainResponse\x12\x14\n" +
+	"\x05tried\x18\x01 \x03(\tR\x05tried\x12\x16\n" +
+	"\x06locale\x18\x02 \x01(\tR\x06locale\x121\n" +
+	"\breadings\x18\x03 \x03(\v2\x15.assistant.v1.ReadingR\breadings\x12\x1c\n" +
+	"\tambiguous\x18\x04 \x01(\bR\tambiguous\x12\x12\n" +
+	"\x04json\x18\x05 \x01(\fR\x04json\"\x95\x01\n" +
+	"\aReading\x12\x14\n" +
+	"\x05skill\x18\x01 \x01(\tR\x05skill\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
+	"\x06intent\x18\x03 \x01(\tR\x06intent\x12\x1a\n" +
+	"\btemplate\x18\x04 \x01(\tR\btemplate\x12\x14\n" +
+	"\x05place\x18\x05 \x01(\tR\x05place\x12\x10\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why2\xbf\a\n" +
 	"\x05Admin\x12O\n" +
 	"\n" +
 	"GetVersion\x12\x1f.assistant.v1.GetVersionRequest\x1a .assistant.v1.GetVersionResponse\x12L\n" +
 	"\tListHomes\x12\x1e.assistant.v1.ListHomesRequest\x1a\x1f.assistant.v1.ListHomesResponse\x12F\n" +
 	"\aSetHome\x12\x1c.assistant.v1.SetHomeRequest\x1a\x1d.assistant.v1.SetHomeResponse\x12L\n" +
 	"\tAddDevice\x12\x1e.assistant.v1.AddDeviceRequest\x1a\x1f.assistant.v1.AddDeviceResponse\x12V\n" +
-	"\vDeploySkill\x12 .assistant.v1.DeploySkillRequest\x1a!.assistant.v1.DeploySkillResponse(\x010\x01\x12O\n" +
+	"\vDeploySkill\x12 .assistant.v1.DeploySkillRequest\x1a!.assistant.v1.DeploySkillResponse(\x010\x01\x12P\n" +
+	"\tTestSkill\x12\x1e.assistant.v1.TestSkillRequest\x1a\x1f.assistant.v1.TestSkillResponse(\x010\x01\x12O\n" +
 	"\n" +
 	"ListSkills\x12\x1f.assistant.v1.ListSkillsRequest\x1a .assistant.v1.ListSkillsResponse\x12R\n" +
 	"\vRemoveSkill\x12 .assistant.v1.RemoveSkillRequest\x1a!.assistant.v1.RemoveSkillResponse\x12K\n" +
 	"\bReadLogs\x12\x1d.assistant.v1.ReadLogsRequest\x1a\x1e.assistant.v1.ReadLogsResponse0\x01\x12O\n" +
 	"\n" +
 	"QueryUsage\x12\x1f.assistant.v1.QueryUsageRequest\x1a .assistant.v1.QueryUsageResponse\x12L\n" +
-	"\tListTurns\x12\x1e.assistant.v1.ListTurnsRequest\x1a\x1f.assistant.v1.ListTurnsResponseB;Z9github.com/hark-voice/hark/proto/assistant/v1;assistantv1b\x06proto3"
+	"\tListTurns\x12\x1e.assistant.v1.ListTurnsRequest\x1a\x1f.assistant.v1.ListTurnsResponse\x12F\n" +
+	"\aExplain\x12\x1c.assistant.v1.ExplainRequest\x1a\x1d.assistant.v1.ExplainResponseB;Z9github.com/hark-voice/hark/proto/assistant/v1;assistantv1b\x06proto3"
 
 var (
 	file_assistant_v1_admin_proto_rawDescOnce sync.Once
@@ -1496,7 +1915,7 @@ func file_assistant_v1_admin_proto_rawDescGZIP() []byte {
 	return file_assistant_v1_admin_proto_rawDescData
 }
 
-var file_assistant_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_assistant_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_assistant_v1_admin_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),   // 0: assistant.v1.GetVersionRequest
 	(*GetVersionResponse)(nil),  // 1: assistant.v1.GetVersionResponse
@@ -1509,52 +1928,62 @@ var file_assistant_v1_admin_proto_goTypes = []any{
 	(*AddDeviceResponse)(nil),   // 8: assistant.v1.AddDeviceResponse
 	(*DeploySkillRequest)(nil),  // 9: assistant.v1.DeploySkillRequest
 	(*DeploySkillResponse)(nil), // 10: assistant.v1.DeploySkillResponse
-	(*ListSkillsRequest)(nil),   // 11: assistant.v1.ListSkillsRequest
-	(*ListSkillsResponse)(nil),  // 12: assistant.v1.ListSkillsResponse
-	(*SkillStatus)(nil),         // 13: assistant.v1.SkillStatus
-	(*RemoveSkillRequest)(nil),  // 14: assistant.v1.RemoveSkillRequest
-	(*RemoveSkillResponse)(nil), // 15: assistant.v1.RemoveSkillResponse
-	(*ReadLogsRequest)(nil),     // 16: assistant.v1.ReadLogsRequest
-	(*ReadLogsResponse)(nil),    // 17: assistant.v1.ReadLogsResponse
-	(*QueryUsageRequest)(nil),   // 18: assistant.v1.QueryUsageRequest
-	(*QueryUsageResponse)(nil),  // 19: assistant.v1.QueryUsageResponse
-	(*UsageRow)(nil),            // 20: assistant.v1.UsageRow
-	(*ListTurnsRequest)(nil),    // 21: assistant.v1.ListTurnsRequest
-	(*ListTurnsResponse)(nil),   // 22: assistant.v1.ListTurnsResponse
-	(*TurnRecord)(nil),          // 23: assistant.v1.TurnRecord
+	(*TestSkillRequest)(nil),    // 11: assistant.v1.TestSkillRequest
+	(*TestSkillResponse)(nil),   // 12: assistant.v1.TestSkillResponse
+	(*ListSkillsRequest)(nil),   // 13: assistant.v1.ListSkillsRequest
+	(*ListSkillsResponse)(nil),  // 14: assistant.v1.ListSkillsResponse
+	(*SkillStatus)(nil),         // 15: assistant.v1.SkillStatus
+	(*RemoveSkillRequest)(nil),  // 16: assistant.v1.RemoveSkillRequest
+	(*RemoveSkillResponse)(nil), // 17: assistant.v1.RemoveSkillResponse
+	(*ReadLogsRequest)(nil),     // 18: assistant.v1.ReadLogsRequest
+	(*ReadLogsResponse)(nil),    // 19: assistant.v1.ReadLogsResponse
+	(*QueryUsageRequest)(nil),   // 20: assistant.v1.QueryUsageRequest
+	(*QueryUsageResponse)(nil),  // 21: assistant.v1.QueryUsageResponse
+	(*UsageRow)(nil),            // 22: assistant.v1.UsageRow
+	(*ListTurnsRequest)(nil),    // 23: assistant.v1.ListTurnsRequest
+	(*ListTurnsResponse)(nil),   // 24: assistant.v1.ListTurnsResponse
+	(*TurnRecord)(nil),          // 25: assistant.v1.TurnRecord
+	(*ExplainRequest)(nil),      // 26: assistant.v1.ExplainRequest
+	(*ExplainResponse)(nil),     // 27: assistant.v1.ExplainResponse
+	(*Reading)(nil),             // 28: assistant.v1.Reading
 }
 var file_assistant_v1_admin_proto_depIdxs = []int32{
 	2,  // 0: assistant.v1.ListHomesResponse.homes:type_name -> assistant.v1.Home
 	2,  // 1: assistant.v1.SetHomeRequest.home:type_name -> assistant.v1.Home
 	2,  // 2: assistant.v1.SetHomeResponse.home:type_name -> assistant.v1.Home
-	13, // 3: assistant.v1.ListSkillsResponse.skills:type_name -> assistant.v1.SkillStatus
-	20, // 4: assistant.v1.QueryUsageResponse.rows:type_name -> assistant.v1.UsageRow
-	23, // 5: assistant.v1.ListTurnsResponse.turns:type_name -> assistant.v1.TurnRecord
-	0,  // 6: assistant.v1.Admin.GetVersion:input_type -> assistant.v1.GetVersionRequest
-	3,  // 7: assistant.v1.Admin.ListHomes:input_type -> assistant.v1.ListHomesRequest
-	5,  // 8: assistant.v1.Admin.SetHome:input_type -> assistant.v1.SetHomeRequest
-	7,  // 9: assistant.v1.Admin.AddDevice:input_type -> assistant.v1.AddDeviceRequest
-	9,  // 10: assistant.v1.Admin.DeploySkill:input_type -> assistant.v1.DeploySkillRequest
-	11, // 11: assistant.v1.Admin.ListSkills:input_type -> assistant.v1.ListSkillsRequest
-	14, // 12: assistant.v1.Admin.RemoveSkill:input_type -> assistant.v1.RemoveSkillRequest
-	16, // 13: assistant.v1.Admin.ReadLogs:input_type -> assistant.v1.ReadLogsRequest
-	18, // 14: assistant.v1.Admin.QueryUsage:input_type -> assistant.v1.QueryUsageRequest
-	21, // 15: assistant.v1.Admin.ListTurns:input_type -> assistant.v1.ListTurnsRequest
-	1,  // 16: assistant.v1.Admin.GetVersion:output_type -> assistant.v1.GetVersionResponse
-	4,  // 17: assistant.v1.Admin.ListHomes:output_type -> assistant.v1.ListHomesResponse
-	6,  // 18: assistant.v1.Admin.SetHome:output_type -> assistant.v1.SetHomeResponse
-	8,  // 19: assistant.v1.Admin.AddDevice:output_type -> assistant.v1.AddDeviceResponse
-	10, // 20: assistant.v1.Admin.DeploySkill:output_type -> assistant.v1.DeploySkillResponse
-	12, // 21: assistant.v1.Admin.ListSkills:output_type -> assistant.v1.ListSkillsResponse
-	15, // 22: assistant.v1.Admin.RemoveSkill:output_type -> assistant.v1.RemoveSkillResponse
-	17, // 23: assistant.v1.Admin.ReadLogs:output_type -> assistant.v1.ReadLogsResponse
-	19, // 24: assistant.v1.Admin.QueryUsage:output_type -> assistant.v1.QueryUsageResponse
-	22, // 25: assistant.v1.Admin.ListTurns:output_type -> assistant.v1.ListTurnsResponse
-	16, // [16:26] is the sub-list for method output_type
-	6,  // [6:16] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	15, // 3: assistant.v1.ListSkillsResponse.skills:type_name -> assistant.v1.SkillStatus
+	22, // 4: assistant.v1.QueryUsageResponse.rows:type_name -> assistant.v1.UsageRow
+	25, // 5: assistant.v1.ListTurnsResponse.turns:type_name -> assistant.v1.TurnRecord
+	28, // 6: assistant.v1.ExplainResponse.readings:type_name -> assistant.v1.Reading
+	0,  // 7: assistant.v1.Admin.GetVersion:input_type -> assistant.v1.GetVersionRequest
+	3,  // 8: assistant.v1.Admin.ListHomes:input_type -> assistant.v1.ListHomesRequest
+	5,  // 9: assistant.v1.Admin.SetHome:input_type -> assistant.v1.SetHomeRequest
+	7,  // 10: assistant.v1.Admin.AddDevice:input_type -> assistant.v1.AddDeviceRequest
+	9,  // 11: assistant.v1.Admin.DeploySkill:input_type -> assistant.v1.DeploySkillRequest
+	11, // 12: assistant.v1.Admin.TestSkill:input_type -> assistant.v1.TestSkillRequest
+	13, // 13: assistant.v1.Admin.ListSkills:input_type -> assistant.v1.ListSkillsRequest
+	16, // 14: assistant.v1.Admin.RemoveSkill:input_type -> assistant.v1.RemoveSkillRequest
+	18, // 15: assistant.v1.Admin.ReadLogs:input_type -> assistant.v1.ReadLogsRequest
+	20, // 16: assistant.v1.Admin.QueryUsage:input_type -> assistant.v1.QueryUsageRequest
+	23, // 17: assistant.v1.Admin.ListTurns:input_type -> assistant.v1.ListTurnsRequest
+	26, // 18: assistant.v1.Admin.Explain:input_type -> assistant.v1.ExplainRequest
+	1,  // 19: assistant.v1.Admin.GetVersion:output_type -> assistant.v1.GetVersionResponse
+	4,  // 20: assistant.v1.Admin.ListHomes:output_type -> assistant.v1.ListHomesResponse
+	6,  // 21: assistant.v1.Admin.SetHome:output_type -> assistant.v1.SetHomeResponse
+	8,  // 22: assistant.v1.Admin.AddDevice:output_type -> assistant.v1.AddDeviceResponse
+	10, // 23: assistant.v1.Admin.DeploySkill:output_type -> assistant.v1.DeploySkillResponse
+	12, // 24: assistant.v1.Admin.TestSkill:output_type -> assistant.v1.TestSkillResponse
+	14, // 25: assistant.v1.Admin.ListSkills:output_type -> assistant.v1.ListSkillsResponse
+	17, // 26: assistant.v1.Admin.RemoveSkill:output_type -> assistant.v1.RemoveSkillResponse
+	19, // 27: assistant.v1.Admin.ReadLogs:output_type -> assistant.v1.ReadLogsResponse
+	21, // 28: assistant.v1.Admin.QueryUsage:output_type -> assistant.v1.QueryUsageResponse
+	24, // 29: assistant.v1.Admin.ListTurns:output_type -> assistant.v1.ListTurnsResponse
+	27, // 30: assistant.v1.Admin.Explain:output_type -> assistant.v1.ExplainResponse
+	19, // [19:31] is the sub-list for method output_type
+	7,  // [7:19] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_assistant_v1_admin_proto_init() }
@@ -1568,7 +1997,7 @@ func file_assistant_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assistant_v1_admin_proto_rawDesc), len(file_assistant_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

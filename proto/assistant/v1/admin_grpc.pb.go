@@ -24,11 +24,13 @@ const (
 	Admin_SetHome_FullMethodName     = "/assistant.v1.Admin/SetHome"
 	Admin_AddDevice_FullMethodName   = "/assistant.v1.Admin/AddDevice"
 	Admin_DeploySkill_FullMethodName = "/assistant.v1.Admin/DeploySkill"
+	Admin_TestSkill_FullMethodName   = "/assistant.v1.Admin/TestSkill"
 	Admin_ListSkills_FullMethodName  = "/assistant.v1.Admin/ListSkills"
 	Admin_RemoveSkill_FullMethodName = "/assistant.v1.Admin/RemoveSkill"
 	Admin_ReadLogs_FullMethodName    = "/assistant.v1.Admin/ReadLogs"
 	Admin_QueryUsage_FullMethodName  = "/assistant.v1.Admin/QueryUsage"
 	Admin_ListTurns_FullMethodName   = "/assistant.v1.Admin/ListTurns"
+	Admin_Explain_FullMethodName     = "/assistant.v1.Admin/Explain"
 )
 
 // AdminClient is the client API for Admin service.
@@ -45,11 +47,17 @@ type AdminClient interface {
 	// DeploySkill takes a skill folder as a tar archive in chunks and reports
 	// each step. The last message names the version that serves.
 	DeploySkill(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DeploySkillRequest, DeploySkillResponse], error)
+	// TestSkill does what DeploySkill does before the version serves, and keeps
+	// nothing of it.
+	TestSkill(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TestSkillRequest, TestSkillResponse], error)
 	ListSkills(ctx context.Context, in *ListSkillsRequest, opts ...grpc.CallOption) (*ListSkillsResponse, error)
 	RemoveSkill(ctx context.Context, in *RemoveSkillRequest, opts ...grpc.CallOption) (*RemoveSkillResponse, error)
 	ReadLogs(ctx context.Context, in *ReadLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadLogsResponse], error)
 	QueryUsage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
 	ListTurns(ctx context.Context, in *ListTurnsRequest, opts ...grpc.CallOption) (*ListTurnsResponse, error)
+	// Explain tells what the skills that are deployed make of a sentence, and why.
+	// Nothing is invoked.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 }
 
 type adminClient struct {
@@ -113,6 +121,19 @@ func (c *adminClient) DeploySkill(ctx context.Context, opts ...grpc.CallOption) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Admin_DeploySkillClient = grpc.BidiStreamingClient[DeploySkillRequest, DeploySkillResponse]
 
+func (c *adminClient) TestSkill(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TestSkillRequest, TestSkillResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Admin_ServiceDesc.Streams[1], Admin_TestSkill_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TestSkillRequest, TestSkillResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Admin_TestSkillClient = grpc.BidiStreamingClient[TestSkillRequest, TestSkillResponse]
+
 func (c *adminClient) ListSkills(ctx context.Context, in *ListSkillsRequest, opts ...grpc.CallOption) (*ListSkillsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSkillsResponse)
@@ -135,7 +156,7 @@ func (c *adminClient) RemoveSkill(ctx context.Context, in *RemoveSkillRequest, o
 
 func (c *adminClient) ReadLogs(ctx context.Context, in *ReadLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadLogsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Admin_ServiceDesc.Streams[1], Admin_ReadLogs_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Admin_ServiceDesc.Streams[2], Admin_ReadLogs_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +193,16 @@ func (c *adminClient) ListTurns(ctx context.Context, in *ListTurnsRequest, opts 
 	return out, nil
 }
 
+func (c *adminClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, Admin_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -186,11 +217,17 @@ type AdminServer interface {
 	// DeploySkill takes a skill folder as a tar archive in chunks and reports
 	// each step. The last message names the version that serves.
 	DeploySkill(grpc.BidiStreamingServer[DeploySkillRequest, DeploySkillResponse]) error
+	// TestSkill does what DeploySkill does before the version serves, and keeps
+	// nothing of it.
+	TestSkill(grpc.BidiStreamingServer[TestSkillRequest, TestSkillResponse]) error
 	ListSkills(context.Context, *ListSkillsRequest) (*ListSkillsResponse, error)
 	RemoveSkill(context.Context, *RemoveSkillRequest) (*RemoveSkillResponse, error)
 	ReadLogs(*ReadLogsRequest, grpc.ServerStreamingServer[ReadLogsResponse]) error
 	QueryUsage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
 	ListTurns(context.Context, *ListTurnsRequest) (*ListTurnsResponse, error)
+	// Explain tells what the skills that are deployed make of a sentence, and why.
+	// Nothing is invoked.
+	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -216,6 +253,9 @@ func (UnimplementedAdminServer) AddDevice(context.Context, *AddDeviceRequest) (*
 func (UnimplementedAdminServer) DeploySkill(grpc.BidiStreamingServer[DeploySkillRequest, DeploySkillResponse]) error {
 	return status.Error(codes.Unimplemented, "method DeploySkill not implemented")
 }
+func (UnimplementedAdminServer) TestSkill(grpc.BidiStreamingServer[TestSkillRequest, TestSkillResponse]) error {
+	return status.Error(codes.Unimplemented, "method TestSkill not implemented")
+}
 func (UnimplementedAdminServer) ListSkills(context.Context, *ListSkillsRequest) (*ListSkillsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSkills not implemented")
 }
@@ -230,6 +270,9 @@ func (UnimplementedAdminServer) QueryUsage(context.Context, *QueryUsageRequest) 
 }
 func (UnimplementedAdminServer) ListTurns(context.Context, *ListTurnsRequest) (*ListTurnsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTurns not implemented")
+}
+func (UnimplementedAdminServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -331,6 +374,13 @@ func _Admin_DeploySkill_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Admin_DeploySkillServer = grpc.BidiStreamingServer[DeploySkillRequest, DeploySkillResponse]
 
+func _Admin_TestSkill_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AdminServer).TestSkill(&grpc.GenericServerStream[TestSkillRequest, TestSkillResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Admin_TestSkillServer = grpc.BidiStreamingServer[TestSkillRequest, TestSkillResponse]
+
 func _Admin_ListSkills_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListSkillsRequest)
 	if err := dec(in); err != nil {
@@ -414,6 +464,24 @@ func _Admin_ListTurns_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -453,11 +521,21 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListTurns",
 			Handler:    _Admin_ListTurns_Handler,
 		},
+		{
+			MethodName: "Explain",
+			Handler:    _Admin_Explain_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "DeploySkill",
 			Handler:       _Admin_DeploySkill_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "TestSkill",
+			Handler:       _Admin_TestSkill_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},
