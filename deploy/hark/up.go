@@ -94,7 +94,7 @@ const ballast = 64 << 20
 
 // forDisk is how many threads may run Go code beyond one for each processor: who
 // comes back from the disk is to go on at once, for many wait for that.
-const forDisk = 2
+const forDisk = 1
 
 // openDoors takes the HTTP address, and looks whether the MQTT address is free,
 // before anything is built: a port in use should be told in the first second.

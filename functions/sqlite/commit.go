@@ -130,7 +130,7 @@ func (k *commit) enter(ctx context.Context, s *Store, e *entries) error {
 	k.owed = slices.DeleteFunc(k.owed, func(m owed) bool { return k.delivered != nil && k.delivered(m.id) })
 	s.known.add(k.turn)
 	e.add(k)
-	e.records = k.appendRecord(e.records)
+	e.frame = k.appendRecord(e.frame)
 	return nil
 }
 

@@ -31,7 +31,6 @@ type journal struct {
 	files      [2]*os.File
 	generation uint64
 	end        int64 // of the frames of the generation
-	frame      []byte
 }
 
 const (
@@ -119,33 +118,32 @@ func checksum(header, records []byte) uint32 {
 	return crc32.Update(crc32.Checksum(header, table), table, records)
 }
 
-// append returns when the records of a group are on the disk. After an error the
-// next group takes their place.
-func (j *journal) append(records []byte) error {
+// newFrame makes ready for the records of a group, in memory that served for
+// another.
+func newFrame(memory []byte) []byte {
+	return append(memory[:0], make([]byte, frameHeader)...)
+}
+
+// append returns when a frame with the records of a group is on the disk. After an
+// error the next group takes its place.
+func (j *journal) append(frame []byte) error {
+	records := frame[frameHeader:]
 	if len(records) > maxFrame {
 		return fmt.Errorf("a group of %d bytes is too large for the journal", len(records))
 	}
-	j.frame = append(j.frame[:0], make([]byte, frameHeader)...)
-	binary.LittleEndian.PutUint64(j.frame, j.generation)
-	binary.LittleEndian.PutUint32(j.frame[8:], uint32(len(records))) //nolint:gosec // checked above
-	binary.LittleEndian.PutUint32(j.frame[12:], checksum(j.frame[:12], records))
-	j.frame = append(j.frame, records...)
+	binary.LittleEndian.PutUint64(frame, j.generation)
+	binary.LittleEndian.PutUint32(frame[8:], uint32(len(records))) //nolint:gosec // checked above
+	binary.LittleEndian.PutUint32(frame[12:], checksum(frame[:12], records))
 	f := j.files[j.generation%2]
-	if _, err := f.WriteAt(j.frame, j.end); err != nil {
+	if _, err := f.WriteAt(frame, j.end); err != nil {
 		return err
 	}
 	if err := syncData(f); err != nil {
 		return err
 	}
-	j.end += int64(len(j.frame))
-	if cap(j.frame) > maxKeptFrame {
-		j.frame = nil
-	}
+	j.end += int64(len(frame))
 	return nil
 }
-
-// maxKeptFrame is the memory that is kept for the next group.
-const maxKeptFrame = 1 << 20
 
 // next begins a generation, in the file of the one before the last, which is posted.
 func (j *journal) next() {

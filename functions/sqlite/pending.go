@@ -104,8 +104,8 @@ func (p *pending) isSettled() map[string]bool {
 
 // entries is a group on its way into the journal.
 type entries struct {
-	generation // what it adds
-	records    []byte
+	generation        // what it adds
+	frame      []byte // the same for the journal
 	settled    []string
 	sync       bool // the disk is to be reached even if there is no record
 }

@@ -9,19 +9,25 @@ import (
 // postWithin is how long a commit may be in the journal alone.
 const postWithin = 250 * time.Millisecond
 
+// maxKeptFrame is the memory that is kept for the next group, in bytes.
+const maxKeptFrame = 1 << 20
+
 // enter gives every write of a group its outcome by way of the journal.
 func (w *writer) enter(ctx context.Context, group []*queued) {
 	err := w.makeRoom(ctx)
-	e := &entries{generation: *newGeneration(0)}
+	e := &entries{generation: *newGeneration(0), frame: newFrame(w.frame)}
 	for _, q := range group {
 		if q.skipped = q.abandoned.Load(); err == nil && !q.skipped {
 			q.refusal = q.enter(ctx, e)
 		}
 	}
-	if err == nil && (e.sync || len(e.records) > 0) {
-		if err = w.journal.append(e.records); err != nil {
+	if err == nil && (e.sync || len(e.commits) > 0) {
+		if err = w.journal.append(e.frame); err != nil {
 			w.note(err) // that all is well is noted when it comes to the tables
 		}
+	}
+	if w.frame = e.frame; cap(w.frame) > maxKeptFrame {
+		w.frame = nil
 	}
 	if err == nil {
 		if w.pending.publish(e) {

@@ -69,7 +69,8 @@ type writer struct {
 	ids *turnIDs
 
 	journal   *journal
-	recovered bool // what an earlier process left in it
+	frame     []byte // memory for it
+	recovered bool   // what an earlier process left in it
 	pending   *pending
 	posting   chan struct{} // closed when it is over; of the goroutine that runs
 	postDue   atomic.Bool
