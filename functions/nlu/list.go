@@ -47,10 +47,10 @@ type list struct {
 // listValue is small, since homes have many: one that is a plain text has a key
 // in place of a program.
 type listValue struct {
-	piece   *subProgram
-	key     int32
-	out     any // nil: the words that matched
-	context map[string]any
+	piece *subProgram
+	key   int32
+	out   any // nil: the words that matched
+	facts facts
 }
 
 // edge is one way through a list: the value, and where the text goes on.

@@ -285,38 +285,52 @@ func (m *matcher) add(match *Match, v *view, c *captured) bool {
 
 // knowledge is what the caller knows, behind what the values of lists carry; what
 // stands first counts.
-type knowledge []map[string]any
+type knowledge struct {
+	carried []facts
+	told    map[string]any
+}
+
+// facts are the context of a value. Homes have many names, and a small slice is a
+// fraction of a map.
+type facts []fact
+
+type fact struct {
+	key   string
+	value any
+}
 
 // known makes a chain of captures, newest first, and what is known with it.
-func (m *matcher) known(last int32) knowledge {
-	m.chain, m.knows = m.chain[:0], m.knows[:0]
+func (m *matcher) known(last int32) *knowledge {
+	m.chain, m.knows.carried = m.chain[:0], m.knows.carried[:0]
 	for i := last; i >= 0; i = m.captures[i].parent {
 		m.chain = append(m.chain, i)
 		if c := &m.captures[i]; c.edge.value >= 0 {
-			m.knows = append(m.knows, c.list.values[c.edge.value].context)
+			m.knows.carried = append(m.knows.carried, c.list.values[c.edge.value].facts)
 		}
 	}
-	m.knows = append(m.knows, m.ctx.Values)
-	return m.knows
+	m.knows.told = m.ctx.Values
+	return &m.knows
 }
 
-func (k knowledge) value(key string) any {
-	for _, values := range k {
-		if value, known := values[key]; known {
-			return value
+func (k *knowledge) value(key string) any {
+	for _, facts := range k.carried {
+		for i := range facts {
+			if facts[i].key == key {
+				return facts[i].value
+			}
 		}
 	}
-	return nil
+	return k.told[key]
 }
 
 // lookup returns the value of a key, if there is one.
-func (k knowledge) lookup(key string) (any, bool) {
+func (k *knowledge) lookup(key string) (any, bool) {
 	value := k.value(key)
 	return value, value != nil && value != ""
 }
 
 // mayApply checks the conditions that the caller's context decides already.
-func mayApply(g *Group, known knowledge) bool {
+func mayApply(g *Group, known *knowledge) bool {
 	for _, c := range g.Requires {
 		if value, present := known.lookup(c.Key); present && !c.holds(value) {
 			return false
@@ -330,7 +344,7 @@ func mayApply(g *Group, known knowledge) bool {
 	return true
 }
 
-func applies(g *Group, known knowledge) bool {
+func applies(g *Group, known *knowledge) bool {
 	for _, c := range g.Requires {
 		if value, present := known.lookup(c.Key); !present || !c.holds(value) {
 			return false

@@ -73,7 +73,8 @@ func (g *Grammar) release(m *matcher) {
 	}
 	m.begin(0)
 	m.ctx = Context{}
-	clear(m.knows)
+	clear(m.knows.carried)
+	m.knows.told = nil
 	g.matchers.Put(m)
 }
 

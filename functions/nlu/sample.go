@@ -269,7 +269,7 @@ func (p *sampler) listValues(name string) []string {
 	}
 	var fit []Value
 	for _, v := range def.Values[:min(len(def.Values), maxLooked)] {
-		if p.fits(v.Context) {
+		if p.fits(shared(new([]facts), v.Context)) {
 			fit = append(fit, v)
 		}
 	}
@@ -291,8 +291,8 @@ func (p *sampler) aside(e expr, n int) string {
 }
 
 // fits is false where what a value carries is against the conditions of the group.
-func (p *sampler) fits(context map[string]any) bool {
-	return mayApply(p.group, knowledge{context, p.ctx.Values})
+func (p *sampler) fits(carried facts) bool {
+	return mayApply(p.group, &knowledge{[]facts{carried}, p.ctx.Values})
 }
 
 // homeValues returns names of the home that fit the conditions of the group.
@@ -308,7 +308,7 @@ func (p *sampler) homeValues(name string) []string {
 	}
 	var fit []string
 	for i := range l.values[:min(len(l.values), maxLooked)] {
-		if v := &l.values[i]; p.fits(v.context) {
+		if v := &l.values[i]; p.fits(v.facts) {
 			fit = append(fit, l.spoken(v))
 		}
 	}

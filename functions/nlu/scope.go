@@ -2,6 +2,8 @@ package nlu
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -210,11 +212,13 @@ func (s *scope) compileList(name string, def List) (*list, error) {
 	case ListValues:
 		plain := make([][]rune, len(def.Values))
 		l.values = make([]listValue, len(def.Values))
+		var contexts []facts
 		for i, v := range def.Values {
 			value, t, err := s.value(v, &plain[i])
 			if err != nil {
 				return nil, err
 			}
+			value.facts = shared(&contexts, v.Context)
 			if l.values[i] = value; i > 0 {
 				t = l.shared.either(t)
 			}
@@ -226,6 +230,37 @@ func (s *scope) compileList(name string, def List) (*list, error) {
 		return nil, fmt.Errorf("list %s: unknown kind %d", name, def.Kind)
 	}
 	return l, nil
+}
+
+// maxShared bounds the facts among which equal ones are looked for.
+const maxShared = 32
+
+// shared returns the context of a value: facts of one before that are equal, for a
+// home has many names and few kinds of things, else new ones.
+func shared(before *[]facts, context map[string]any) facts {
+	if len(context) == 0 {
+		return nil
+	}
+	for _, known := range *before {
+		if known.equal(context) {
+			return known
+		}
+	}
+	own := make(facts, 0, len(context))
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		own = append(own, fact{key, context[key]})
+	}
+	if len(*before) < maxShared {
+		*before = append(*before, own)
+	}
+	return own
+}
+
+func (f facts) equal(context map[string]any) bool {
+	return len(f) == len(context) && !slices.ContainsFunc(f, func(x fact) bool {
+		value, there := context[x.key]
+		return !there || !reflect.DeepEqual(value, x.value)
+	})
 }
 
 func (s *scope) rangeList(rng *Range) *list {
@@ -243,7 +278,7 @@ func (s *scope) value(v Value, plain *[]rune) (listValue, traits, error) {
 		return listValue{}, traits{}, err
 	}
 	var t traits
-	value := listValue{out: plainValue(v.Out), context: v.Context}
+	value := listValue{out: plainValue(v.Out)}
 	if value.out == nil && isPlain(e) {
 		value.out = plainText(v.In.Text)
 	}

@@ -23,46 +23,49 @@ type vectors struct {
 	nothing   []test // sentences that mean nothing
 }
 
-func loadVectors(b *testing.B, lang string) *vectors {
-	b.Helper()
+func loadVectors(tb testing.TB, lang string) *vectors {
+	tb.Helper()
 	dir := os.Getenv("HARK_NLU_VECTORS")
 	if dir == "" {
-		b.Skip("SKIPPED: HARK_NLU_VECTORS is not set, so no test vectors are run")
+		if os.Getenv("HARK_TEST_REQUIRE") == "all" {
+			tb.Fatal("HARK_NLU_VECTORS is not set")
+		}
+		tb.Skip("SKIPPED: HARK_NLU_VECTORS is not set, so no test vectors are run")
 	}
 	v := &vectors{homes: make(map[string]*nlu.Lists)}
 	data, err := os.ReadFile(filepath.Join(dir, lang+".grammar.json"))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := json.Unmarshal(data, &v.file); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	at := newPlaces(lang, data)
 	if v.source, err = v.file.source(at); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	for id, f := range v.file.Fixtures {
 		if v.homes[id], err = f.lists(at); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	v.sentences = readSentences(b, filepath.Join(dir, lang+".tests.jsonl"))
-	v.nothing = slices.DeleteFunc(readSentences(b, filepath.Join(dir, lang+".derived.jsonl")), func(t test) bool { return t.Intent != nil })
+	v.sentences = readSentences(tb, filepath.Join(dir, lang+".tests.jsonl"))
+	v.nothing = slices.DeleteFunc(readSentences(tb, filepath.Join(dir, lang+".derived.jsonl")), func(t test) bool { return t.Intent != nil })
 	return v
 }
 
-func readSentences(b *testing.B, path string) []test {
-	b.Helper()
+func readSentences(tb testing.TB, path string) []test {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	var all []test
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var t test
 		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		all = append(all, t)
 	}
@@ -71,8 +74,8 @@ func readSentences(b *testing.B, path string) []test {
 
 // grammar compiles so many copies of the source. Each copy but the first ends its
 // sentences with a word of its own, so that nothing tells them apart before.
-func (v *vectors) grammar(b *testing.B, copies int) *nlu.Grammar {
-	b.Helper()
+func (v *vectors) grammar(tb testing.TB, copies int) *nlu.Grammar {
+	tb.Helper()
 	sources := []nlu.Source{*v.source}
 	for n := 1; n < copies; n++ {
 		s := *v.source
@@ -93,7 +96,7 @@ func (v *vectors) grammar(b *testing.B, copies int) *nlu.Grammar {
 	}
 	g, err := nlu.Compile(v.file.Language, sources)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
