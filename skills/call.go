@@ -94,7 +94,7 @@ func newCall(req *assistantv1.InvokeRequest, texts *texts, logger *slog.Logger) 
 		Home: req.GetHome(), Device: req.GetDevice(), Area: req.GetArea(), Person: req.GetPerson(),
 		Lang:       req.GetLocale(),
 		Intent:     req.GetIntent().GetName(),
-		Slots:      newSlots(req.GetIntent().GetSlots()),
+		Slots:      newSlots(req.GetIntent().GetSlots(), zone),
 		Sentence:   req.GetIntent().GetText(),
 		Confidence: req.GetIntent().GetConfidence(),
 		Entities:   newEntities(req.GetEntities(), zone),

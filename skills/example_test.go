@@ -71,6 +71,23 @@ func ExampleSlots() {
 	// Boiling for 4m0s
 }
 
+// A {time} is in the home's zone, as [skills.Call.Now] is.
+func ExampleSlots_Time() {
+	wake := func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		at, ok := call.Slots.Time("time")
+		if !ok {
+			at = call.Now().Add(8 * time.Hour)
+		}
+		return call.Say("wake", at), nil
+	}
+	st := skilltest.New(example{}, one(wake, "  wake: I will wake you on {{weekday .}} at {{clock .}}.\n"))
+	fmt.Println(st.Intent("Do", skilltest.Slot("time", "2024-01-02T06:30:00")).Speech)
+	fmt.Println(st.Intent("Do").Speech)
+	// Output:
+	// I will wake you on Tuesday at 6:30 AM.
+	// I will wake you on Monday at 8:00 PM.
+}
+
 // State travels with the call. The zero value is where it begins, and when two
 // calls race, one of them runs again with what the other has stored.
 func ExampleState() {

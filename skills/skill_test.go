@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -135,6 +136,7 @@ func TestUnknownIntentNamesTheKnown(t *testing.T) {
 func TestSlots(t *testing.T) {
 	slots := skills.Slots{
 		"text": {Value: "x"}, "number": {Value: 2.5}, "whole": {Value: 3.0}, "flag": {Value: true}, "huge": {Value: 1e300},
+		"time": {Value: "2026-11-25T15:00:00"}, "date": {Value: "2026-11-25"}, "no date": {Value: "2026-02-31"},
 	}
 	type result struct {
 		value any
@@ -154,10 +156,52 @@ func TestSlots(t *testing.T) {
 		"missing bool":     {is(slots.Bool("none")), is(false, false)},
 		"duration":         {is(slots.Duration("number")), is(2500*time.Millisecond, true)},
 		"duration of text": {is(slots.Duration("text")), is(time.Duration(0), false)},
+		"time":             {is(slots.Time("time")), is(time.Date(2026, 11, 25, 15, 0, 0, 0, time.UTC), true)},
+		"date":             {is(slots.Time("date")), is(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), true)},
+		"no date":          {is(slots.Time("no date")), is(time.Time{}, false)},
+		"time of number":   {is(slots.Time("number")), is(time.Time{}, false)},
+		"missing time":     {is(slots.Time("none")), is(time.Time{}, false)},
 		"huge duration":    {is(slots.Duration("huge")), is(time.Duration(0), false)},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %v, want %v", name, test.got, test.want)
+		}
+	}
+}
+
+// A time is the home's; one that clocks leave out when they are put forward is as
+// much later, east and west of Greenwich.
+func TestTimeIsOfTheHome(t *testing.T) {
+	st := skilltest.New(t, one(func(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+		at, ok := call.Slots.Time("time")
+		if !ok {
+			return nil, errors.New("there is no time")
+		}
+		if at.Location() != call.Now().Location() {
+			return nil, fmt.Errorf("it is in the zone %s", at.Location())
+		}
+		return skills.Speak(at.Format(time.RFC3339)), nil
+	}, "  none: none\n"))
+	for _, test := range []struct {
+		zone  string
+		value any
+		want  string
+	}{
+		{"Asia/Shanghai", "2026-11-25T15:00:00", "2026-11-25T15:00:00+08:00"},
+		{"Asia/Shanghai", time.Date(2026, 11, 25, 7, 0, 0, 0, time.UTC), "2026-11-25T15:00:00+08:00"},
+		{"Asia/Shanghai", "2026-11-25", "2026-11-25T00:00:00+08:00"},
+		{"Europe/Berlin", "2026-03-29T02:30:00", "2026-03-29T03:30:00+02:00"},
+		{"America/New_York", "2026-03-08T02:30:00", "2026-03-08T03:30:00-04:00"},
+		{"Asia/Beirut", "2026-03-29", "2026-03-29T01:00:00+03:00"},
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"},
+	} {
+		zone, err := time.LoadLocation(test.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st.At(time.Date(2026, 11, 25, 10, 0, 0, 0, zone))
+		if got := st.Intent("Do", skilltest.Slot("time", test.value)).Speech; got != test.want {
+			t.Errorf("%v in %s: %s, want %s", test.value, test.zone, got, test.want)
 		}
 	}
 }

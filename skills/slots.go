@@ -8,6 +8,10 @@ import (
 	assistantv1 "github.com/hark-voice/hark/proto/assistant/v1"
 )
 
+// timeForm is how {time} travels: as clocks in the home show it. A {date} is
+// without the clock.
+const timeForm = "2006-01-02T15:04:05"
+
 // Slots are the values taken from a sentence. Each accessor's second result
 // tells whether the slot is there and of that type; an optional part of a
 // sentence, or an intent recognized on a device, may leave any slot out.
@@ -17,6 +21,8 @@ type Slots map[string]Slot
 type Slot struct {
 	Value any    // a string, float64 or bool
 	Text  string // "ten" for 10
+
+	zone *time.Location // of the home; nil: UTC
 }
 
 // String returns a slot of text, such as a name.
@@ -56,6 +62,36 @@ func (s Slots) Duration(name string) (time.Duration, bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
+// Time returns a slot of the list {time} or {date}, in the home's time zone. A
+// date is the beginning of its day. What clocks leave out when they are put
+// forward is as much later.
+func (s Slots) Time(name string) (time.Time, bool) {
+	slot := s[name]
+	text, _ := slot.Value.(string)
+	for _, form := range []string{timeForm, time.DateOnly} {
+		if told, err := time.Parse(form, text); err == nil {
+			return slot.onClock(told), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// onClock returns when the clocks of the home show what told shows.
+func (s Slot) onClock(told time.Time) time.Time {
+	zone := s.zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	year, month, day := told.Date()
+	t := time.Date(year, month, day, told.Hour(), told.Minute(), told.Second(), 0, zone)
+	_, offset := t.Zone()
+	// Where clocks never show it, time.Date chooses a time before or after.
+	if leftOut := told.Unix() - (t.Unix() + int64(offset)); leftOut > 0 {
+		t = t.Add(time.Duration(leftOut) * time.Second)
+	}
+	return t
+}
+
 // Words returns the words that a slot was taken from, to say them again; where
 // there are none, because the device sent an intent, its value. A slot that is
 // not there has no words.
@@ -70,10 +106,10 @@ func (s Slots) Words(name string) string {
 	return fmt.Sprint(slot.Value)
 }
 
-func newSlots(wire map[string]*assistantv1.Slot) Slots {
+func newSlots(wire map[string]*assistantv1.Slot, zone *time.Location) Slots {
 	slots := make(Slots, len(wire))
 	for name, slot := range wire {
-		slots[name] = Slot{Value: slot.GetValue().AsInterface(), Text: slot.GetText()}
+		slots[name] = Slot{Value: slot.GetValue().AsInterface(), Text: slot.GetText(), zone: zone}
 	}
 	return slots
 }

@@ -22,13 +22,18 @@ func aDeveloperDeploysASkillAndBreaksIt(t *testing.T, h *Hark) {
 	h.Must("skill", "new", "hello", "--dir", parent)
 	dir := filepath.Join(parent, "hello")
 	h.Must("skill", "deploy", dir)
-	good := d.Ask("say hello")
+	good := d.Ask("hello hello")
 	if good.Error != nil || good.Skill != "hello" || good.Speech == "" {
 		t.Fatalf("got %+v", good)
 	}
 	t.Logf("from `skill new` to the first answer: %s; it says %q", time.Since(start).Round(time.Millisecond), good.Speech)
 	if time.Since(start) > time.Minute {
 		t.Errorf("it took %s", time.Since(start))
+	}
+	// The next one understands none of its sentences.
+	h.Must("skill", "new", "goodbye", "--dir", parent)
+	if out := h.Must("skill", "test", filepath.Join(parent, "goodbye")); !strings.Contains(out, " 0 warnings") || !strings.Contains(out, " 0 overlaps") {
+		t.Errorf("a second new skill:\n%s", out)
 	}
 
 	for _, c := range []struct {
@@ -66,7 +71,7 @@ func aDeveloperDeploysASkillAndBreaksIt(t *testing.T, h *Hark) {
 			if err := os.WriteFile(path, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if r := d.Ask("say hello"); r.Error != nil || r.Version != good.Version {
+			if r := d.Ask("hello hello"); r.Error != nil || r.Version != good.Version {
 				t.Errorf("the version before answers %+v", r)
 			}
 		})
@@ -76,7 +81,7 @@ func aDeveloperDeploysASkillAndBreaksIt(t *testing.T, h *Hark) {
 		t.Errorf("skill list:\n%s", list)
 	}
 	h.Must("skill", "remove", "hello")
-	if r := d.Ask("say hello"); r.Error == nil || r.Error.Code != "not_understood" {
+	if r := d.Ask("hello hello"); r.Error == nil || r.Error.Code != "not_understood" {
 		t.Errorf("after remove: %+v", r)
 	}
 	if used := h.Usage()["hello"]; used != 5 {

@@ -128,13 +128,20 @@ func aLampIsTurnedOnInBothLanguages(t *testing.T, h *Hark) {
 		}
 	}
 	lamp.publish(t, "status", "online")
-	if r := ask("b0", "turn on the kitchen light"); r.Error != nil {
-		t.Errorf("back online: %+v", r)
-	}
-	var command Command
-	lamp.next(t, "command", &command)
-	if command.Service != "turn_on" {
-		t.Errorf("command %+v: was one sent while it was offline?", command)
+	for i, c := range []struct{ text, service, says string }{
+		{"turn on the kitchen light", "turn_on", "kitchen light"}, // it is back, and nothing was sent meanwhile
+		{"turn off the kitchen light and set a timer for ten minutes", "turn_off", "10 minutes"},
+		{"打开厨房的灯，然后设一个十分钟的闹钟", "turn_on", "10分钟"},
+		{"turn off the kitchin light", "turn_off", "kitchen light"}, // misheard
+		{"打开除房的灯", "turn_on", "灯"},
+	} {
+		r := ask(fmt.Sprint("b", i), c.text)
+		var command Command
+		lamp.next(t, "command", &command)
+		if r.Error != nil || command.Entity != "light.kitchen" || command.Service != c.service || !strings.Contains(r.Speech, c.says) {
+			t.Errorf("%s: reply %+v, command %+v", c.text, r, command)
+		}
+		t.Logf("%s -> %s", c.text, r.Speech)
 	}
 }
 

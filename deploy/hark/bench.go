@@ -47,7 +47,7 @@ func benchmark() *cobra.Command {
 	c.Flags().BoolVar(&quick, "quick", false, "one short round: to see that it works, not to compare")
 	c.Flags().StringVar(&o.Dir, "dir", "", "folder on the disk to measure with (default: that for temporary files)")
 	c.Flags().StringVar(&o.Only, "only", "", "leave out Hark's roads whose names do not contain this")
-	c.Flags().StringVar(&source, "source", "", "Hark's own source, as for `hark up`")
+	c.Flags().StringVar(&source, "source", "", "Hark's own source, as for 'hark up'")
 	c.AddCommand(bareRoad(), bareSkill())
 	return c
 }

@@ -36,6 +36,9 @@ func TestNLUEval(t *testing.T) {
 		{[]string{"--tests", write("not.jsonl", "{")}, "line 1 of the sentences", 0, ""},
 		{[]string{"--tests", bad, "--all-passes"}, "not understood as expected", 3, `"later":{"tried":2,"found":0,`},
 		{[]string{"--tests", write("both.jsonl", two), "--all-passes"}, "not understood as expected", 1, `later split: "go home, go back home" as "go home"`},
+		{[]string{"--tests", write("alsoboth.jsonl", two), "--all-passes", "--json"}, "not understood as expected", 1, `{"id":"1","text":"go home, go back home","want":"Go/home map[]","later":"split: `},
+		{[]string{"--tests", write("empty.jsonl", "\n")}, "empty.jsonl holds no sentences", 0, ""},
+		{[]string{"--tests", bad, "--derived", write("nothing.jsonl", "")}, "nothing.jsonl holds no sentences", 0, ""},
 		{[]string{"--tests", filepath.Join(dir, "none")}, "open the sentences", 0, ""},
 		{[]string{"--tests", bad, "--grammar", write("broken.json", "{\n\"rules\": {\"r\": \"go (on\"}}")}, "broken.json:2:20: '(' is never closed", 0, ""},
 	} {

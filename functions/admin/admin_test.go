@@ -474,7 +474,7 @@ func TestUsageIsAskedFor(t *testing.T) {
 
 func TestTurnsAndSchedulesAreListed(t *testing.T) {
 	d := newDesk(t)
-	for path, what := range map[string]string{"turns": "", "schedules": "", "skills": "", "homes": "", "skills/tea/logs": ""} {
+	for path, what := range map[string]string{"turns": "", "schedules": "", "skills": "", "homes": ""} {
 		var raw json.RawMessage
 		if d.request("GET", "/api/v1/"+path, what, &raw); strings.TrimSpace(string(raw)) != "[]" {
 			t.Errorf("%s of nothing: %s", path, raw)
@@ -499,7 +499,12 @@ func TestTurnsAndSchedulesAreListed(t *testing.T) {
 	if err := d.store.Commit(t.Context(), &assistant.Commit{Turn: &assistant.Turn{ID: "x", Home: "flat", Received: d.clock.Now()}, Set: []assistant.Schedule{set}}); err != nil {
 		t.Fatal(err)
 	}
-	for query, want := range map[string]int{"": 1, "?home=flat": 1, "?home=attic": 0} {
+	for _, home := range []string{"flat", "shed"} {
+		if err := d.store.PutHome(t.Context(), assistant.Home{ID: home, Zone: "UTC", Lang: "en"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]int{"": 1, "?home=flat": 1, "?home=shed": 0} {
 		var list []assistant.Schedule
 		if d.request("GET", "/api/v1/schedules"+query, "", &list); len(list) != want {
 			t.Errorf("%q: %+v", query, list)
@@ -517,6 +522,19 @@ func TestLogsAreRead(t *testing.T) {
 	var lines []runtime.LogLine
 	if status := d.request("GET", "/api/v1/skills/tea/logs?lines=2", "", &lines); status != 200 || len(lines) != 2 || lines[1].Line != "line 2" {
 		t.Errorf("%d %+v", status, lines)
+	}
+	d.refused("GET", "/api/v1/skills/soup/logs", "", http.StatusNotFound, "no skill soup is deployed")
+	d.releases.list = []release.Status{{Skill: "soup"}}
+	if status := d.request("GET", "/api/v1/skills/soup/logs", "", &lines); status != 200 || lines == nil || len(lines) != 0 {
+		t.Errorf("of a skill that prints nothing: %d %+v", status, lines)
+	}
+}
+
+// A home that nobody made is told apart from one in which nothing is.
+func TestAHomeThatDoesNotExistIsSaid(t *testing.T) {
+	d := newDesk(t)
+	for _, path := range []string{"homes/attic/entities", "homes/attic/readings", "homes/attic/readings/count", "schedules?home=attic"} {
+		d.refused("GET", "/api/v1/"+path, "", http.StatusNotFound, "there is no home attic: see `hark home list`")
 	}
 }
 

@@ -52,6 +52,9 @@ func (s *Server) putEntity(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) listEntities(w http.ResponseWriter, r *http.Request) error {
+	if err := s.exists(r.Context(), r.PathValue("home")); err != nil {
+		return err
+	}
 	list, err := s.Store.Entities(r.Context(), r.PathValue("home"))
 	if err != nil {
 		return err
@@ -64,6 +67,9 @@ func (s *Server) listReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.exists(r.Context(), r.PathValue("home")); err != nil {
+		return err
+	}
 	list, err := s.Store.Readings(r.Context(), r.PathValue("home"), r.URL.Query().Get("device"), limit)
 	if err != nil {
 		return err
@@ -72,6 +78,9 @@ func (s *Server) listReadings(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) countReadings(w http.ResponseWriter, r *http.Request) error {
+	if err := s.exists(r.Context(), r.PathValue("home")); err != nil {
+		return err
+	}
 	n, err := s.Store.CountReadings(r.Context(), r.PathValue("home"))
 	if err != nil {
 		return err

@@ -44,6 +44,11 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 	if body.Device != "" && body.Home == "" {
 		return badRequest("a device is of a home: name that, too")
 	}
+	if body.Home != "" {
+		if err := s.exists(r.Context(), body.Home); err != nil {
+			return err
+		}
+	}
 	x, err := s.Explain.Explain(r.Context(), explain.Question{Text: body.Text, Lang: lang, Home: body.Home, Device: body.Device, Area: body.Area})
 	if errors.Is(err, assistant.ErrNotFound) {
 		return &apiError{http.StatusNotFound, "there is no device " + body.Home + "/" + body.Device + ": see `hark home list`"}

@@ -75,6 +75,7 @@ func TestExplain(t *testing.T) {
 	} {
 		d.refused("POST", "/api/v1/explanations", body, http.StatusBadRequest, says)
 	}
+	d.refused("POST", "/api/v1/explanations", `{"text":"x","home":"attic"}`, http.StatusNotFound, "no home attic")
 	d.refused("POST", "/api/v1/explanations", `{"text":"x","home":"flat","device":"hall"}`, http.StatusNotFound, "no device flat/hall")
 }
 
@@ -87,6 +88,9 @@ func TestTrials(t *testing.T) {
 			return assistant.LiveSkill{}, err
 		}
 		progress(release.Step{Name: "overlap", Detail: "with others"})
+		if string(name) == "half" {
+			return assistant.LiveSkill{Skill: "half", Version: "7"}, io.ErrUnexpectedEOF
+		}
 		if string(name) == "bad" {
 			return assistant.LiveSkill{}, io.ErrUnexpectedEOF
 		}
@@ -94,6 +98,8 @@ func TestTrials(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"tea": `{"step":"overlap","detail":"with others"}` + "\n" + `{"tested":{"skill":"tea","version":"7","sentences":3,"answers":2,"handlers":1}}` + "\n",
+		"half": `{"step":"overlap","detail":"with others"}` + "\n" +
+			`{"tested":{"skill":"half","version":"7","sentences":3,"answers":2,"handlers":1},"error":"unexpected EOF"}` + "\n",
 		"bad": `{"step":"overlap","detail":"with others"}` + "\n" + `{"error":"unexpected EOF"}` + "\n",
 	} {
 		r := httptest.NewRequest("POST", "/api/v1/trials", strings.NewReader(name))

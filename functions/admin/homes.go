@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -68,6 +69,15 @@ func (s *Server) setHome(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Changed(home.ID)
 	return reply(w, home)
+}
+
+// exists returns an error where there is no home of that name.
+func (s *Server) exists(ctx context.Context, home string) error {
+	_, err := s.Store.Home(ctx, home)
+	if errors.Is(err, assistant.ErrNotFound) {
+		return &apiError{http.StatusNotFound, fmt.Sprintf("there is no home %.64s: see `hark home list`", home)}
+	}
+	return err
 }
 
 // home returns a home, a new one that is not stored yet if there is none.

@@ -54,9 +54,12 @@ func reply(w http.ResponseWriter, v any) error {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false) // it is for eyes, too, and no HTML
 	// The connection is gone if this fails; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(v)
+	_ = out.Encode(v)
 }
 
 // decode reads a JSON body of at most maxBody bytes; unknown fields are refused.

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/hark-voice/hark/functions/assistant"
 	"github.com/hark-voice/hark/functions/release"
@@ -21,7 +23,8 @@ func (s *Server) listSkills(w http.ResponseWriter, r *http.Request) error {
 }
 
 // releaseEvent is a line of the answer to a deployment or a test: steps, then
-// either the version that is live, or what was tested, or what is wrong.
+// either the version that is live, or what is wrong, or what passed of a test, and
+// what is wrong if it failed.
 type releaseEvent struct {
 	Step   string               `json:"step,omitempty"`
 	Detail string               `json:"detail,omitempty"`
@@ -35,7 +38,10 @@ type releaseEvent struct {
 func (s *Server) deploySkill(w http.ResponseWriter, r *http.Request) error {
 	return takeSkill(w, r, func(archive io.Reader, progress func(release.Step)) (releaseEvent, error) {
 		live, err := s.Releases.Deploy(r.Context(), archive, progress)
-		return releaseEvent{Live: &live}, err
+		if err != nil {
+			return releaseEvent{}, err
+		}
+		return releaseEvent{Live: &live}, nil
 	})
 }
 
@@ -44,6 +50,9 @@ func (s *Server) deploySkill(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) testSkill(w http.ResponseWriter, r *http.Request) error {
 	return takeSkill(w, r, func(archive io.Reader, progress func(release.Step)) (releaseEvent, error) {
 		tested, err := s.Releases.Test(r.Context(), archive, progress)
+		if tested.Skill == "" { // it did not come to tests
+			return releaseEvent{}, err
+		}
 		return releaseEvent{Tested: &tested}, err
 	})
 }
@@ -61,7 +70,7 @@ func takeSkill(w http.ResponseWriter, r *http.Request, take func(io.Reader, func
 		send(releaseEvent{Step: step.Name, Detail: step.Detail})
 	})
 	if err != nil {
-		last = releaseEvent{Error: err.Error()}
+		last.Error = err.Error()
 	}
 	send(last)
 	return nil
@@ -78,6 +87,18 @@ func (s *Server) removeSkill(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, map[string]string{"removed": r.PathValue("skill")})
 }
 
+// deployed returns an error where no skill of that name is.
+func (s *Server) deployed(ctx context.Context, skill string) error {
+	list, err := s.Releases.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(list, func(k release.Status) bool { return k.Skill == skill }) {
+		return &apiError{http.StatusNotFound, "no skill " + skill + " is deployed: see `hark skill list`"}
+	}
+	return nil
+}
+
 func (s *Server) readLogs(w http.ResponseWriter, r *http.Request) error {
 	lines, err := intParam(r, "lines", 100, 1, 10_000)
 	if err != nil {
@@ -88,6 +109,9 @@ func (s *Server) readLogs(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("skill: %v", err)
 	}
 	list, err := s.Logs.Logs(skill, lines)
+	if err == nil && len(list) == 0 {
+		err = s.deployed(r.Context(), skill)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,13 @@ func (s *Server) getTurn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) listSchedules(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Schedules(r.Context(), r.URL.Query().Get("home"))
+	home := r.URL.Query().Get("home")
+	if home != "" {
+		if err := s.exists(r.Context(), home); err != nil {
+			return err
+		}
+	}
+	list, err := s.Store.Schedules(r.Context(), home)
 	if err != nil {
 		return err
 	}

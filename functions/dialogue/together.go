@@ -25,9 +25,10 @@ func (p *Phrases) Together(u *assistant.Utterance, turn string, s Session, lang 
 	for i, part := range parts {
 		what := part.Reply.Speech
 		if e := part.Reply.Error; e != nil {
-			if what != "" {
-				what = fmt.Sprintf(p.in(lang)["part_failed"], part.Text, what)
+			if what == "" { // alone it would be silent, among others it would be missed
+				what = p.Apology(lang, assistant.CodeSkillFailed)
 			}
+			what = fmt.Sprintf(p.in(lang)["part_failed"], part.Text, what)
 			if reply.Error == nil {
 				reply.Error = &assistant.Error{Code: e.Code, Message: fmt.Sprintf("part %d of %d: %s", i+1, len(parts), e.Message), RetryAfterMS: e.RetryAfterMS}
 			}

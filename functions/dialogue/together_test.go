@@ -33,7 +33,7 @@ func TestTogether(t *testing.T) {
 			[]Part{ok("a", "OK.", "light"), failed("set a timer", "Sorry, that took too long.")},
 			"OK. As for “set a timer”: Sorry, that took too long.", "", "timeout: part 2 of 2: it slept",
 		},
-		{"one fails in silence", "zh-CN", []Part{failed("关灯", ""), ok("b", "好。", "light")}, "好。", "", "timeout: part 1 of 2: it slept"},
+		{"one fails in silence", "zh-CN", []Part{failed("关灯", ""), ok("b", "好。", "light")}, "“关灯”这件事：抱歉，刚才没有成功，请再试一次。好。", "", "timeout: part 1 of 2: it slept"},
 		{"both fail", "zh-CN", []Part{failed("关灯", "抱歉。"), failed("开灯", "抱歉。")}, "“关灯”这件事：抱歉。“开灯”这件事：抱歉。", "", "timeout: part 1 of 2: it slept"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -59,7 +60,9 @@ type Explanation struct {
 	Home  string   `json:"home,omitempty"`
 	Area  string   `json:"area,omitempty"` // where it is heard
 	Tried []string `json:"tried"`          // the languages, in this order
-	Lang  string   `json:"lang,omitempty"` // in which it is understood; absent: in none
+	// Languages are those that skills speak, where none was tried.
+	Languages []string `json:"languages,omitempty"`
+	Lang      string   `json:"lang,omitempty"` // in which it is understood; absent: in none
 	// Readings are those that the sentence has as it is, best first, and More how
 	// many there are beyond them.
 	Readings []Reading `json:"readings"`
@@ -71,6 +74,9 @@ type Explanation struct {
 	GivenUp []string `json:"given_up,omitempty"`
 	// Guess is what the sentence is taken for instead of its readings.
 	Guess *Guess `json:"guess,omitempty"`
+	// Pieces are those of a sentence that is not understood as a whole, in their order,
+	// where one of them is.
+	Pieces []Piece `json:"pieces,omitempty"`
 	// Nearest are sentences that would be understood, where this one is not.
 	Nearest []Near `json:"nearest,omitempty"`
 }
@@ -99,8 +105,8 @@ type Score struct {
 
 // Guess is what a sentence may have meant that does not say it.
 type Guess struct {
-	Confidence float64 `json:"confidence"`
-	Parts      []Part  `json:"parts"` // commands, in the order they were said
+	Confidence float64 `json:"confidence"` // 0 to 1, to two digits
+	Parts      []Part  `json:"parts"`      // commands, in the order they were said
 }
 
 // Part is one command of a guess.
@@ -133,6 +139,9 @@ func (e *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 		Text: q.Text, Home: q.Home, Area: h.area, Tried: append([]string{}, tried...), Lang: u.Lang, GivenUp: u.Cut,
 		Readings: readings(u.Result), More: max(0, len(u.Result.Matches)-maxReadings), Ambiguous: u.Result.Ambiguous(),
 	}
+	if len(tried) == 0 {
+		x.Languages = snapshot.Languages()
+	}
 	if len(u.Guess.Parts) > 0 {
 		x.Guess = newGuess(u.Guess)
 		if len(x.Readings) > 0 {
@@ -141,6 +150,9 @@ func (e *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 	}
 	if u.Lang == "" {
 		for _, lang := range tried {
+			if x.Pieces == nil {
+				x.Pieces = pieces(snapshot.Grammar(lang), q.Text, h.known(lang))
+			}
 			x.Nearest = append(x.Nearest, nearest(ctx, snapshot.Grammar(lang), lang, q.Text, h.known(lang))...)
 		}
 		x.Nearest = best(x.Nearest)
@@ -215,7 +227,7 @@ func readings(r nlu.Result) []Reading {
 }
 
 func newGuess(g nlu.Guess) *Guess {
-	out := &Guess{Confidence: g.Confidence}
+	out := &Guess{Confidence: rounded(g.Confidence)}
 	for _, p := range g.Parts {
 		part := Part{Text: p.Text, Assumed: []Assumption{}, Readings: readings(nlu.Result{Matches: p.Matches})}
 		for _, a := range p.Assumed {
@@ -225,3 +237,6 @@ func newGuess(g nlu.Guess) *Guess {
 	}
 	return out
 }
+
+// rounded keeps two digits: more would feign a measurement.
+func rounded(share float64) float64 { return math.Round(share*100) / 100 }

@@ -161,3 +161,28 @@ func TestExplain(t *testing.T) {
 		t.Error("an Explainer was made of nothing")
 	}
 }
+
+// Of what is not understood, the pieces are told that are.
+func TestPieces(t *testing.T) {
+	e := newExplainer(t)
+	for text, want := range map[string]string{
+		"all is off and the foozle":            "[{all is off true} {and the foozle false}]",
+		"the foozle, then hush now":            "[{the foozle, then false} {hush now true}]",
+		"hush now foozle hush":                 "[{hush now true} {foozle false} {hush true}]",
+		"打开书房的灯说说":                             "[{打开书房的灯 true} {说说 false}]",
+		"foozle the lamp":                      "[]",
+		strings.Repeat("foozle ", 70) + "hush": "[]",
+	} {
+		x, err := e.Explain(t.Context(), explain.Question{Text: text, Home: "flat"})
+		if err != nil || x.Lang != "" || fmt.Sprint(x.Pieces) != want {
+			t.Errorf("%.40q: in %q: %v, %v; want %s", text, x.Lang, x.Pieces, err, want)
+		}
+	}
+}
+
+func TestWhatSkillsSpeakIsToldOfALanguageThatNoneDoes(t *testing.T) {
+	x, err := newExplainer(t).Explain(t.Context(), explain.Question{Text: "bonjour", Lang: "fr"})
+	if err != nil || !slices.Equal(x.Languages, []string{"en", "zh-CN"}) {
+		t.Errorf("%+v, %v", x, err)
+	}
+}

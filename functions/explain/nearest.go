@@ -59,7 +59,11 @@ func nearest(ctx context.Context, g *nlu.Grammar, lang, text string, known nlu.C
 // best keeps the sentences that are most like what was said.
 func best(found []Near) []Near {
 	slices.SortStableFunc(found, func(a, b Near) int { return cmp.Compare(b.Likeness, a.Likeness) })
-	return slices.Clip(found[:min(len(found), maxNearest)])
+	found = slices.Clip(found[:min(len(found), maxNearest)])
+	for i := range found {
+		found[i].Likeness = rounded(found[i].Likeness)
+	}
+	return found
 }
 
 // pairs counts the pairs of characters that stand next to each other within

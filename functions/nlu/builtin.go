@@ -11,7 +11,7 @@ func builtinNames() []string {
 // Its values are
 //
 //   - number: a number in digits or words
-//   - percentage: a number, with or without a word or sign for percent: 50
+//   - percentage: a number from 0 to 100, with or without a word or sign for percent: 50
 //   - temperature: degrees as they are said, with or without a word for them: 21.5
 //   - duration: seconds
 //   - time: a day and a time in the home's zone, "2026-11-25T15:00:00", see [Context.Now]

@@ -34,13 +34,18 @@
 //   - a time without a day is the next one; in which half of the day is open, the
 //     next of the two; with a day that is not today, the one from six to before six
 //     in the evening
-//   - a weekday is the next one, and today only with a time that is ahead; with a
-//     week (next friday, 这周五) it is of that calendar week, Monday first; a weekend
-//     is its Saturday
+//   - a weekday is the next one, and today only with a time that is ahead; this one
+//     (this friday, 这周五) may be today, but is next week's where the day, or the
+//     time on it, is past; with another week (next friday, 下周五) it is of that
+//     calendar week, Monday first
+//   - this weekend is today on one, else the next Saturday, and with a time the next
+//     of its days at which that is ahead; another weekend is its Saturday
 //   - a day of a month or year is the next one, be it today
 //   - a part of the day without an hour is what the language file says: morning
 //     08:00, noon 12:00, afternoon 15:00, evening 19:00, night 21:00; midnight is
 //     where the day begins
+//   - what was said exactly may be past: at 7 tonight after seven, 今晚九点 after
+//     nine, friday this week on a Saturday; nothing else is put in its place
 //   - what there is not, as 31 February and 25:00, is no value; a time that clocks
 //     leave out in spring is as much later
 //

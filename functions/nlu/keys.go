@@ -125,7 +125,8 @@ func (k *keys) hits(found []hit, v *view, pos int) []hit {
 
 // wordStart goes on where a word starts: behind the blanks or, since a hyphen may
 // be one, behind the hyphens too. A text begins as the sentence does in one of the
-// two places only, so that no sentence has the texts gone through many times.
+// two places only, so that no sentence has the texts gone through many times: of
+// several hyphens in a row, one that is a name's own is found only at their beginning.
 func (k *keys) wordStart(found []hit, v *view, lo, hi, depth, pos int) []hit {
 	pos = skipBlanks(v.runes, pos)
 	behind := pos

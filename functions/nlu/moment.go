@@ -23,6 +23,7 @@ const (
 	fieldSign                 // -1: what is counted from now is counted back
 	fieldWeekday              // 1 to 7, Monday first
 	fieldWeek                 // of the weekday, 0: this one; not told: its next one
+	fieldWeekend              // the first of the weekdays to the end of the week, any of which is meant
 	fieldYear                 //
 	fieldCentury              // added to the year: twenty, twenty six
 	fieldMonth                //
@@ -42,7 +43,7 @@ func fieldNames() map[string]field {
 	return map[string]field{
 		"hour": fieldHour, "hour24": fieldHour24, "minute": fieldMinute, "past": fieldMinute, "to": fieldTo, "second": fieldSecond,
 		"part": fieldParts, "seconds": fieldSeconds, "days": fieldDays, "weeks": fieldWeeks, "months": fieldMonths, "years": fieldYears,
-		"sign": fieldSign, "weekday": fieldWeekday, "week": fieldWeek, "year": fieldYear, "century": fieldCentury, "month": fieldMonth,
+		"sign": fieldSign, "weekday": fieldWeekday, "week": fieldWeek, "weekend": fieldWeekend, "year": fieldYear, "century": fieldCentury, "month": fieldMonth,
 		"date": fieldDate, "value": fieldValue, "add": fieldAdd, "tenths": fieldTenths, "factor": fieldFactor,
 	}
 }
@@ -183,6 +184,9 @@ func (m *moment) isDate() bool {
 	const leapYear = 2000
 	return m.at[fieldDate] <= int32(daysIn(leapYear, int(m.at[fieldMonth]))) //nolint:gosec // a day
 }
+
+// isShare tells whether a number is a part of a whole, in percent.
+func (m *moment) isShare() bool { return 0 <= m.number && m.number <= 100 }
 
 const centuryYears = 100
 

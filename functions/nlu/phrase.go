@@ -36,6 +36,7 @@ type phraseKind uint8
 
 const (
 	phraseNumber phraseKind = iota
+	phrasePercentage
 	phraseDate
 	phraseTime
 )
@@ -131,6 +132,8 @@ func kindOf(list string) phraseKind {
 		return phraseTime
 	case "date":
 		return phraseDate
+	case "percentage":
+		return phrasePercentage
 	}
 	return phraseNumber
 }

@@ -207,6 +207,8 @@ func (r *phraseReader) accept(pos int) {
 	switch {
 	case r.p.kind == phraseTime && !r.now.isTime(), r.p.kind == phraseDate && !r.now.isDate():
 		return
+	case r.p.kind == phrasePercentage && !r.now.isShare():
+		return
 	case slices.ContainsFunc(r.found, func(p phrase) bool { return p.end == pos }):
 		return
 	}

@@ -119,7 +119,7 @@ func (m *moment) onDay(day time.Time, clock int, open bool, now time.Time) (time
 }
 
 func (m *moment) tellsDay() bool {
-	return m.tellsAny(fieldDays, fieldWeeks, fieldMonths, fieldYears, fieldWeekday, fieldMonth, fieldDate)
+	return m.tellsAny(fieldDays, fieldWeeks, fieldMonths, fieldYears, fieldWeekday, fieldWeekend, fieldMonth, fieldDate)
 }
 
 // day returns the n-th day that is told, from today on or a little before, or tells
@@ -138,6 +138,9 @@ func (m *moment) day(today time.Time, n int) (day time.Time, fixed, ok bool) {
 			return today.AddDate(0, 0, ahead+7*int(m.at[fieldWeek])), true, true
 		}
 		return today.AddDate(0, 0, (ahead+7)%7+7*(n+int(m.at[fieldWeeks]))), false, true
+	case m.tells(fieldWeekend):
+		day = today.AddDate(0, 0, n)
+		return day, false, weekday(day) >= int(m.at[fieldWeekend])
 	case m.tellsAny(fieldDays, fieldWeeks, fieldMonths, fieldYears):
 		sign := m.sign()
 		day = addMonths(today, sign*(int(m.at[fieldMonths])+12*int(m.at[fieldYears])))
@@ -183,7 +186,14 @@ func civil(t time.Time) time.Time {
 // atClock returns when clocks show a time on a day. One that is left out when they
 // are put forward is that much later.
 func atClock(day time.Time, seconds int, zone *time.Location) time.Time {
-	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, seconds, 0, zone)
+	wanted := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, seconds, 0, time.UTC)
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, seconds, 0, zone)
+	_, offset := t.Zone()
+	// Where clocks never show it, time.Date chooses a time before or after.
+	if leftOut := wanted.Unix() - (t.Unix() + int64(offset)); leftOut > 0 {
+		t = t.Add(time.Duration(leftOut) * time.Second)
+	}
+	return t
 }
 
 // addMonths keeps to the month: a month from the 31st of January is the end of

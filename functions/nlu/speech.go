@@ -129,6 +129,23 @@ func (s *speech) gaps(l *language) []gap {
 	return gaps
 }
 
+// outsideNumbers leaves the gaps that are within no number: "a hundred and fifty"
+// is not two.
+func (s *speech) outsideNumbers(gaps []gap, l *language) []gap {
+	if l == nil {
+		return gaps
+	}
+	for at := range s.runes {
+		if !s.isEdge(at) {
+			continue
+		}
+		for _, n := range l.numbers(nil, s.runes, at) {
+			gaps = slices.DeleteFunc(gaps, func(g gap) bool { return at < g.from && g.starts[0] < n.end })
+		}
+	}
+	return gaps
+}
+
 // opener returns where a sentence begins behind what opens a list of commands:
 // "first".
 func (s *speech) opener(l *language) int {

@@ -34,6 +34,9 @@ func (w *guesser) split(s *speech) Guess {
 	if n := len(sp.gaps); n == 0 || n > maxGaps {
 		return Guess{}
 	}
+	if sp.gaps = s.outsideNumbers(sp.gaps, w.g.language); len(sp.gaps) == 0 {
+		return Guess{}
+	}
 	sp.names, sp.opener = w.ctx.Lists.names(s.runes, w.g.language), s.opener(w.g.language)
 	commands := sp.from(0)
 	if len(commands) < 2 || len(commands) > maxParts {

@@ -32,45 +32,46 @@ type candidate struct {
 	hash    string // of the archive
 	next    *catalog.Snapshot
 	fresh   bool  // it was not unpacked before
+	strict  bool  // it is tested, and not deployed: what is late fails
 	trial   trial // to be closed
 	tested  Tested
 }
 
 // prepare takes the skill in dir, which it takes away, as far as it can go without
 // touching the version that runs: it is read, built, packed, tested and started.
-// m.one must be held. With an error there is a candidate where it was unpacked.
-func (m *Manager) prepare(ctx context.Context, dir, source string, progress func(Step)) (*candidate, error) {
+// m.one must be held. With an error, the candidate holds what was made of it.
+func (m *Manager) prepare(ctx context.Context, c *candidate, dir, source string, progress func(Step)) error {
 	if err := errors.Join(os.RemoveAll(m.bench()), os.Rename(dir, m.bench())); err != nil {
-		return nil, fmt.Errorf("prepare the deployment: %w", err)
+		return fmt.Errorf("prepare the deployment: %w", err)
 	}
-	c := &candidate{dir: m.bench()}
+	c.dir = m.bench()
 	progress(Step{"read", manifest.FileName})
 	folder, err := manifest.Load(os.DirFS(c.dir))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := m.compile(ctx, folder, c.dir, progress); err != nil {
-		return nil, err
+		return err
 	}
 	progress(Step{"pack", folder.Name})
 	if c.archive, c.hash, err = bundle.Packed(c.dir, inArtifact); err != nil {
-		return nil, err
+		return err
 	}
 	c.Skill = &catalog.Skill{Skill: folder, ID: folder.Version + "-" + build(c.hash, source)}
 	c.tested = Tested{Skill: c.Name, Version: c.ID}
 	if c.next, err = m.testSentences(ctx, c.Skill, &c.tested, progress); err != nil {
-		return nil, err
+		return err
 	}
 	if err := m.warnReplaced(ctx, c.Name, source, progress); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = os.Stat(m.artifactDir(c.hash))
 	c.fresh = err != nil
 	if err := m.unpack(c.hash, bytes.NewReader(c.archive)); err != nil {
-		return nil, err
+		return err
 	}
 	c.trial, err = m.try(ctx, c, progress)
-	return c, err
+	return err
 }
 
 // deploy brings the skill in dir, which it takes away, into service. Until the
@@ -78,8 +79,8 @@ func (m *Manager) prepare(ctx context.Context, dir, source string, progress func
 func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(Step)) (assistant.LiveSkill, error) {
 	m.one.Lock()
 	defer m.one.Unlock()
-	c, err := m.prepare(ctx, dir, source, progress)
-	if err != nil {
+	c := &candidate{}
+	if err := m.prepare(ctx, c, dir, source, progress); err != nil {
 		return assistant.LiveSkill{}, err
 	}
 	defer c.trial.Close(ctx)
@@ -115,10 +116,8 @@ func (m *Manager) deploy(ctx context.Context, dir, source string, progress func(
 func (m *Manager) test(ctx context.Context, dir string, progress func(Step)) (Tested, error) {
 	m.one.Lock()
 	defer m.one.Unlock()
-	c, err := m.prepare(ctx, dir, "", progress)
-	if c == nil {
-		return Tested{}, err
-	}
+	c := &candidate{strict: true}
+	err := m.prepare(ctx, c, dir, "", progress)
 	if err == nil {
 		err = c.trial.Close(ctx)
 	}

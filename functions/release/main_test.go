@@ -90,7 +90,7 @@ func (h *house) start() {
 		h.t.Fatal(err)
 	}
 	h.Manager, err = release.New(release.Options{
-		Store: h.store, Catalog: h.cat, Clock: h.clock, Folder: h.folder, Source: h.source, Missing: []string{"walls"},
+		Store: h.store, Catalog: h.cat, Clock: h.clock, Folder: h.folder, Source: h.source, Missing: []string{"walls"}, Overlaps: time.Hour,
 	})
 	if err != nil {
 		h.t.Fatal(err)

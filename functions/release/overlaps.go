@@ -16,7 +16,6 @@ import (
 // template where there are few, fewer where there are many, and none when the time
 // is up. maxOverlaps are shown.
 const (
-	overlapTime      = 3 * time.Second
 	overlapSentences = 60_000 // of the new skill in a language, and of all others
 	overlapEach      = 12     // of a template
 	maxOverlaps      = 10
@@ -71,12 +70,13 @@ type overlaps struct {
 	next  *catalog.Snapshot // ... among all
 	known map[pair]bool     // is told
 	found []overlap
-	left  int // templates that were not tried, for want of time
-	fewer int // sentences of each template, where there are many; 0: as many as wanted
+	limit time.Duration // of the search
+	left  int           // templates that were not tried, for want of time
+	fewer int           // sentences of each template, where there are many; 0: as many as wanted
 }
 
 func (o *overlaps) find(ctx context.Context, progress func(Step)) error {
-	ctx, cancel := context.WithTimeout(ctx, overlapTime)
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	for _, lang := range o.k.Languages {
 		home, err := o.home(lang)
@@ -165,7 +165,7 @@ func (o *overlaps) tell(progress func(Step)) {
 		progress(Step{"overlap", fmt.Sprintf("there are many templates, so no more than %d sentences of each were tried", o.fewer)})
 	}
 	if o.left > 0 {
-		progress(Step{"overlap", fmt.Sprintf("the search ended after %v: %d templates were not tried", overlapTime, o.left)})
+		progress(Step{"overlap", fmt.Sprintf("the search ended after %v: %d templates were not tried", o.limit, o.left)})
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/hark-voice/hark/functions/release/bundle"
 )
 
-// Options of a Manager. All but Source and Logger must be set.
+// Options of a Manager. All but Source, Overlaps and Logger must be set.
 type Options struct {
 	Store   assistant.SkillStore
 	Catalog *catalog.Catalog
@@ -29,7 +29,10 @@ type Options struct {
 	Source string
 	// Missing lists the protections that instances do not have here.
 	Missing []string
-	Logger  *slog.Logger
+	// Overlaps bounds the search for sentences that a new skill shares with others;
+	// 0: 3 s. What was not tried in that time is said.
+	Overlaps time.Duration
+	Logger   *slog.Logger
 }
 
 // Manager brings skills into service and out of it.
@@ -47,6 +50,9 @@ type Step struct{ Name, Detail string }
 func New(o Options) (*Manager, error) {
 	if o.Store == nil || o.Catalog == nil || o.Clock == nil || o.Folder == "" {
 		return nil, errors.New("release: Store, Catalog, Clock and Folder must be set")
+	}
+	if o.Overlaps <= 0 {
+		o.Overlaps = 3 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -217,7 +223,9 @@ func (m *Manager) Deploy(ctx context.Context, archive io.Reader, progress func(S
 }
 
 // Test does with the skill of an archive all that Deploy does before a version
-// goes live, and leaves nothing of it: what answers is not touched.
+// goes live, and leaves nothing of it: what answers is not touched. It is stricter
+// than Deploy: a handler that does not answer in time fails. With an error, what
+// passed until then is counted.
 func (m *Manager) Test(ctx context.Context, archive io.Reader, progress func(Step)) (Tested, error) {
 	dir, err := m.upload(archive)
 	if err != nil {

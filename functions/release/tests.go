@@ -20,17 +20,17 @@ const maxFailures = 20
 // tried with a new skill.
 const maxNeighborTests = 200
 
-// Tested counts what a skill was asked in its tests, all of which passed.
+// Tested counts what passed of what a skill was asked in its tests.
 type Tested struct {
 	Skill     string `json:"skill"`
 	Version   string `json:"version"`
 	Sentences int    `json:"sentences"`
 	Answers   int    `json:"answers"`  // of these, those whose answer is told
-	Handlers  int    `json:"handlers"` // called otherwise, each once
+	Handlers  int    `json:"handlers"` // called otherwise, each once, that did not fail
 }
 
 // TestSentences runs the test sentences of a skill's folder against its own
-// templates, and returns how many there are. It needs no Manager, and starts nothing.
+// templates, and returns how many pass. It needs no Manager, and starts nothing.
 func TestSentences(folder *manifest.Skill) (int, error) {
 	k := &catalog.Skill{Skill: folder}
 	alone, err := catalog.Build(k)
@@ -39,12 +39,12 @@ func TestSentences(folder *manifest.Skill) (int, error) {
 	}
 	own := &findings{progress: func(Step) {}}
 	err = own.sentences(k, alone, func(manifest.Test, string, testHome) {})
-	return own.count, errors.Join(err, own.err("test sentences"))
+	return own.passed(), errors.Join(err, own.err("test sentences"))
 }
 
 // testSentences runs the skill's test sentences against its own templates, and
 // those of the skills that are live against all, and returns the catalog with the
-// skill in it. A sentence that goes to another skill than before is said, but no
+// skill in it. A sentence that would go to another skill than before is said, but no
 // failure: the operator chooses what to deploy.
 func (m *Manager) testSentences(ctx context.Context, k *catalog.Skill, tested *Tested, progress func(Step)) (*catalog.Snapshot, error) {
 	alone, err := catalog.Build(k)
@@ -58,14 +58,14 @@ func (m *Manager) testSentences(ctx context.Context, k *catalog.Skill, tested *T
 	own := &findings{progress: progress}
 	err = own.sentences(k, alone, func(t manifest.Test, lang string, home testHome) {
 		if best := next.Grammar(lang).Match(t.Say, home.context).Matches; len(best) > 0 && best[0].Skill != k.Name {
-			own.warn("%q is answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)
+			own.warn("%q would be answered by skill %s (%s)", t.Say, best[0].Skill, best[0].Intent)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	own.warned()
-	tested.Sentences = own.count
+	tested.Sentences = own.passed()
 	progress(Step{"test", fmt.Sprintf("%d sentences", own.count)})
 	if err := own.err("test sentences"); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (m *Manager) testSentences(ctx context.Context, k *catalog.Skill, tested *T
 	if err != nil {
 		return nil, err
 	}
-	o := &overlaps{k: k, alone: alone, next: next, known: make(map[pair]bool)}
+	o := &overlaps{k: k, alone: alone, next: next, known: make(map[pair]bool), limit: m.Overlaps}
 	for _, p := range taken {
 		o.known[p] = true
 	}
@@ -143,7 +143,7 @@ func (f *findings) neighbor(k, live *catalog.Skill, t manifest.Test, with nlu.Re
 	case with.Matches[0].Skill == k.Name:
 		if before := without(); len(before.Matches) > 0 && before.Matches[0].Skill != k.Name {
 			best, was := &with.Matches[0], &before.Matches[0]
-			f.warn("%q was answered by skill %s (%s), and is now by %s (%s); %s: %s",
+			f.warn("%q is answered by skill %s (%s), and would be by %s (%s); %s: %s",
 				t.Say, was.Skill, was.Intent, k.Name, best.Intent, was.Skill, nlu.Why(best, was))
 			f.taken = append(f.taken, pairOf(best, was))
 		}
@@ -156,10 +156,14 @@ const fewerWildcards = "let fewer sentences begin or end with a wildcard, or hol
 type findings struct {
 	progress func(Step)
 	count    int // of tests
+	open     int // of these, those that neither passed nor fail
 	failures []error
 	warnings int
 	taken    []pair // see testNeighbors
 }
+
+// passed counts the tests that did.
+func (f *findings) passed() int { return f.count - f.open - len(f.failures) }
 
 func (f *findings) fail(t manifest.Test, err error) {
 	f.failures = append(f.failures, fmt.Errorf("%s:%d: %w", t.File, t.Line, err))

@@ -29,7 +29,7 @@ func TestNeighbor(t *testing.T) {
 		fails, warns  string
 	}{
 		"as before":                      {with: by("time", "new"), without: by("time")},
-		"taken":                          {with: by("new", "time"), without: by("time"), warns: `"what time is it" was answered by skill time (Ask), and is now by new (Ask); time: equal; new comes before time by name alone`},
+		"taken":                          {with: by("new", "time"), without: by("time"), warns: `"what time is it" is answered by skill time (Ask), and would be by new (Ask); time: equal; new comes before time by name alone`},
 		"taken before":                   {with: by("new"), without: by("new", "time")},
 		"taken from nobody":              {with: by("new"), without: by()},
 		"another's, as before":           {with: by("other", "time"), without: by("other", "time")},

@@ -23,7 +23,7 @@ func TestASentenceTakenFromALiveSkillIsAWarning(t *testing.T) {
 	h.mustDeploy(oracle("coffee", "black").with(files{
 		"sentences/en.yaml": "language: en\nintents:\n  Ask: [ask tea]\n  Count: [coffee count]\n",
 	}).write(t))
-	if !h.warned(`"ask tea" was answered by skill tea (Ask)`, "now by coffee (Ask)") {
+	if !h.warned(`"ask tea" is answered by skill tea (Ask)`, "would be by coffee (Ask)") {
 		t.Errorf("no warning: %+v", h.steps)
 	}
 	if h.mustDeploy(oracle("coffee", "white").write(t)); h.warned() {

@@ -86,7 +86,7 @@ func TestSharedSentencesAreToldAtDeployment(t *testing.T) {
 		}
 	}
 	want := []release.Step{
-		{Name: "warning", Detail: `"ask tea" was answered by skill tea (Ask), and is now by coffee (Ask); tea: equal; coffee comes before tea by name alone`},
+		{Name: "warning", Detail: `"ask tea" is answered by skill tea (Ask), and would be by coffee (Ask); tea: equal; coffee comes before tea by name alone`},
 		{Name: "overlap", Detail: `"tea count" (sentences/en.yaml:5) is also matched by skill tea, template "tea count" (sentences/en.yaml:4); tea wins; coffee: more wildcards: 1 against 0`},
 	}
 	if !slices.Equal(told, want) {
@@ -120,5 +120,28 @@ func TestTheOrderOfDeploymentDecidesNothing(t *testing.T) {
 		if len(readings) != 2 || !strings.HasPrefix(readings[0], "alpha ") || readings[1] != "beta equal; alpha comes before beta by name alone" || !slices.Equal(readings, got[0]) {
 			t.Errorf("%d: %q", i, readings)
 		}
+	}
+}
+
+// A handler that is late fails a test; a deployment only says it. For neither has
+// it passed.
+func TestAHandlerThatIsLateFailsATest(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	tea := oracle("tea", "green")
+	late := tea.with(files{
+		"mode":              "silent\n",
+		"skill.yaml":        strings.Replace(tea["skill.yaml"], "timeout: 30s", "timeout: 100ms", 1),
+		"sentences/en.yaml": "language: en\nintents:\n  Ask: [ask tea]\n  Count: [tea count]\ntests:\n  - {say: tea count, intent: Count}\n",
+	})
+	got, err := h.test(late.write(t))
+	if err == nil || !strings.Contains(err.Error(), `sentences/en.yaml:6: "tea count"`) || !strings.Contains(err.Error(), "in time") || got.Sentences != 1 || got.Handlers != 0 {
+		t.Errorf("tested %+v, %v", got, err)
+	}
+	if h.warned() {
+		t.Errorf("a warning, too: %+v", h.steps)
+	}
+	if h.mustDeploy(late.write(t)); !h.warned(`"tea count"`, "in time") {
+		t.Errorf("deployed without a warning: %+v", h.steps)
 	}
 }

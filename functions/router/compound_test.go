@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hark-voice/hark/functions/assistant"
 )
@@ -79,5 +80,43 @@ func TestPartsAreDoneOnce(t *testing.T) {
 		if turns, err := r.store.Turns(t.Context(), 10); err != nil || len(turns) != 3 {
 			t.Errorf("commit %d: %d turns, %v", failing, len(turns), err)
 		}
+	}
+}
+
+// Where the store goes away between two parts, the user hears what was done and
+// what was not, once, and that is what stays.
+func TestTheStoreGoesAwayBetweenParts(t *testing.T) {
+	commits := 0
+	r := newFaultyRoad(t, func(operation string) error {
+		if operation == "commit" {
+			if commits++; commits == 2 {
+				return assistant.ErrStoreAway
+			}
+		}
+		return nil
+	})
+	turn, err := r.Utterance(t.Context(), r.utterance("m1", "add one and then add one"))
+	if err != nil || turn.Reply.Error == nil || turn.Reply.Error.Code != assistant.CodeBusy ||
+		!strings.HasPrefix(turn.Reply.Speech, "1. As for “add one”: ") || turn.Finished.IsZero() {
+		t.Errorf("%+v, %v", turn, err)
+	}
+	if len(r.post.sent) != 1 || len(r.post.durable) != 0 {
+		t.Errorf("%d replies sent, %d owed", len(r.post.sent), len(r.post.durable))
+	}
+	again, err := r.Utterance(t.Context(), r.utterance("m1", "add one and then add one"))
+	if err != nil || again.Reply.Speech != turn.Reply.Speech {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// What the parts before it took does not make a part late.
+func TestALongPartMakesNoOtherLate(t *testing.T) {
+	r := newRoad(t)
+	r.invoke = func(call *assistant.Call) (*assistant.Answer, error) {
+		r.clock.Advance(25 * time.Second)
+		return addOne(call)
+	}
+	if turn := r.say(t, "m1", "add one and then add one and then add one"); turn.Reply.Error != nil || turn.Reply.Speech != "1. 2. 3." {
+		t.Errorf("%+v", turn.Reply)
 	}
 }

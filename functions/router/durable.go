@@ -69,6 +69,7 @@ func (r *Router) hold(ctx context.Context, t *turn, away *storeAway) (*assistant
 	e := assistant.Errorf(assistant.CodeBusy, "the store cannot be reached or written")
 	e.RetryAfterMS = r.Limits.StartWithin.Milliseconds()
 	c := r.refuse(t, e)
+	t.Finished = r.Clock.Now()
 	r.send(t)
 	c.Messages = nil // it was heard; a second answer minutes later helps nobody
 	return r.holdUntilDurable(ctx, t, c)

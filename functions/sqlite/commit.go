@@ -143,7 +143,7 @@ func (k *commit) post(ctx context.Context, s *Store, t *tx) error {
 		if k.owed[i].settled {
 			continue
 		}
-		if err := s.outbox.add(ctx, t, &k.owed[i]); err != nil {
+		if err := s.outbox.add(ctx, t, &k.owed[i], "ON CONFLICT DO NOTHING"); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func (k *commit) apply(ctx context.Context, s *Store, t *tx) error {
 		if k.delivered != nil && k.delivered(k.owed[i].id) {
 			continue
 		}
-		if err := s.outbox.add(ctx, t, &k.owed[i]); err != nil {
+		if err := s.outbox.add(ctx, t, &k.owed[i], ""); err != nil {
 			return err
 		}
 	}
@@ -230,7 +230,7 @@ func (k *commit) duplicate(s *Store, group map[string]*commit, row func(query st
 	case err == nil:
 		return assistant.ErrDuplicate
 	case !errors.Is(err, sql.ErrNoRows):
-		return err
+		return failed("look whether the turn is there", err)
 	}
 	return nil
 }

@@ -82,6 +82,12 @@ func (x *turnIDs) find(id string, row func(query string, args []any, dest ...any
 	return 0, err
 }
 
+// has tells whether a turn is in the tables.
+func (x *turnIDs) has(id string, row func(query string, args []any, dest ...any) error) bool {
+	_, err := x.find(id, row)
+	return err == nil
+}
+
 // add notes a turn that is committed.
 func (x *turnIDs) add(id string, key int64) {
 	x.mu.Lock()

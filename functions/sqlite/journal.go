@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -31,6 +32,10 @@ type journal struct {
 	files      [2]*os.File
 	generation uint64
 	end        int64 // of the frames of the generation
+	// dirty: a frame that failed may be on the disk, at the end. It must not come to
+	// the tables behind what is acknowledged later: the next frame takes its place, or
+	// the generation is closed.
+	dirty bool
 }
 
 const (
@@ -73,21 +78,43 @@ func (j *journal) read(posted uint64, each func(generation uint64, records []byt
 			continue
 		}
 		if posted++; of != posted {
-			return fmt.Errorf("%s goes on from a later state than the store has: is the store an older copy? Move the journal away to open it as it is",
-				j.files[i].Name())
+			return fmt.Errorf("%s is not of this state of the store: is the store an older copy, or another one? Move %s and %s away to open it as it is",
+				j.name(i), j.name(0), j.name(1))
 		}
-		for rest := content[i]; ; {
-			n, records, size := readFrame(rest)
-			if n != of {
-				break // or the last group was not written whole, so that nobody was told of it
-			}
-			if err := each(of, records); err != nil {
-				return fmt.Errorf("%s: %w", j.files[i].Name(), err)
-			}
-			rest = rest[size:]
+		if err := j.readFile(content[i], of, i == order[0] && generation(order[1]) > of, each); err != nil {
+			return fmt.Errorf("%s: %w", j.name(i), err)
 		}
 	}
 	return nil
+}
+
+// readFile reads the groups of a generation. Where it ends, the last group may not
+// be written whole: nobody was told of it. That is damage, though, where a group
+// of the same generation follows, or the next generation was begun.
+func (j *journal) readFile(content []byte, generation uint64, closed bool, each func(generation uint64, records []byte) error) error {
+	for at := 0; ; {
+		n, records, size := readFrame(content[at:])
+		if n == generation {
+			if err := each(n, records); err != nil {
+				return err
+			}
+			at += size
+			continue
+		}
+		begins := binary.LittleEndian.AppendUint64(nil, generation)
+		torn := bytes.HasPrefix(content[at:], begins)
+		for next := at; ; next++ {
+			i := bytes.Index(content[min(next, len(content)):], begins)
+			if i < 0 {
+				break
+			}
+			next += i
+			if n, _, _ := readFrame(content[next:]); n == generation || torn && closed {
+				return fmt.Errorf("it is damaged at byte %d, and commits that were acknowledged follow: restore the folder, or move the file away to go on without them", at)
+			}
+		}
+		return nil
+	}
 }
 
 // begin empties the files, of which all is posted, and begins a generation.
@@ -135,20 +162,24 @@ func (j *journal) append(frame []byte) error {
 	binary.LittleEndian.PutUint32(frame[8:], uint32(len(records))) //nolint:gosec // checked above
 	binary.LittleEndian.PutUint32(frame[12:], checksum(frame[:12], records))
 	f := j.files[j.generation%2]
+	j.dirty = true
 	if _, err := f.WriteAt(frame, j.end); err != nil {
 		return err
 	}
 	if err := syncData(f); err != nil {
 		return err
 	}
-	j.end += int64(len(frame))
+	j.dirty = false
+	if len(records) > 0 { // else the next frame may take its place
+		j.end += int64(len(frame))
+	}
 	return nil
 }
 
 // next begins a generation, in the file of the one before the last, which is posted.
 func (j *journal) next() {
 	j.generation++
-	j.end = 0
+	j.end, j.dirty = 0, false
 }
 
 // remove deletes the files, of which nothing is needed any more.

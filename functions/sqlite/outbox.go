@@ -31,9 +31,10 @@ type outbox struct {
 }
 
 // add owes a message. What a device leaves lying is bounded: the oldest make room.
-func (o *outbox) add(ctx context.Context, t *tx, m *owed) error {
+// The clause says what becomes of one that is there; empty: an error.
+func (o *outbox) add(ctx context.Context, t *tx, m *owed, conflict string) error {
 	o.seq++
-	if _, err := t.exec(ctx, `INSERT INTO outbox (id, home, device, seq, expires, doc) VALUES (?, ?, ?, ?, ?, ?)`,
+	if _, err := t.exec(ctx, `INSERT INTO outbox (id, home, device, seq, expires, doc) VALUES (?, ?, ?, ?, ?, ?) `+conflict,
 		m.id, m.home, m.device, o.seq, m.expires, m.doc); err != nil {
 		return err
 	}

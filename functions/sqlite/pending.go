@@ -141,6 +141,7 @@ func (p *pending) empty() bool {
 type due struct {
 	generations []*generation
 	settled     []string
+	closes      bool // the generation that grows
 }
 
 func (d *due) commits() (n int) {
@@ -150,13 +151,14 @@ func (d *due) commits() (n int) {
 	return n
 }
 
-// all is for who keeps the writer from adding to it meanwhile.
-func (p *pending) all() due {
+// all is for who keeps the writer from adding to it meanwhile. It closes the
+// generation that grows if that has commits, or is to be closed.
+func (p *pending) all(toClose bool) due {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	d := due{settled: slices.Clip(p.settled)}
+	d := due{settled: slices.Clip(p.settled), closes: toClose || len(p.fresh.commits) > 0}
 	p.each(func(g *generation) {
-		if len(g.commits) > 0 {
+		if g == p.posting || d.closes {
 			d.generations = append(d.generations, g)
 		}
 	})

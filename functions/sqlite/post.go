@@ -46,8 +46,13 @@ func (w *writer) enter(ctx context.Context, group []*queued) {
 }
 
 // makeRoom waits where more is in the journal than should be. It fails where
-// that cannot be posted.
+// that cannot be posted, and also where a posting failed that may be on the disk
+// all the same: what it closed takes no more commits.
 func (w *writer) makeRoom(ctx context.Context) error {
+	if w.offered {
+		w.waitPosted()
+		return w.transact(ctx, nil)
+	}
 	if _, tooMuch := w.pending.much(); !tooMuch {
 		return nil
 	}
@@ -60,7 +65,7 @@ func (w *writer) makeRoom(ctx context.Context) error {
 
 // postSoon has the writer post what is pending.
 func (w *writer) postSoon() {
-	w.postDue.Store(true)
+	w.timeToPost.Store(true)
 	w.wake()
 }
 
@@ -72,6 +77,13 @@ func (w *writer) startPosting(ctx context.Context) {
 		default:
 			return
 		}
+	}
+	if w.offered || w.journal.dirty { // no generation may begin before this one is posted
+		err := w.transact(ctx, nil)
+		if w.note(err); err != nil {
+			time.AfterFunc(postWithin, w.postSoon)
+		}
+		return
 	}
 	d := w.pending.rotate(w.nextGeneration)
 	posting := make(chan struct{})
@@ -101,6 +113,14 @@ func (w *writer) nextGeneration() uint64 {
 
 // post writes to the tables, within a transaction, what is due.
 func (w *writer) post(ctx context.Context, t *tx, d due) error {
+	if err := w.postDue(ctx, t, d); err != nil {
+		// Whatever it is, it is no matter of whose write shares the transaction.
+		return fmt.Errorf("bring what is in the journal to the tables: %s", err) //nolint:errorlint // see breaksRule
+	}
+	return nil
+}
+
+func (w *writer) postDue(ctx context.Context, t *tx, d due) error {
 	for _, g := range d.generations {
 		for _, k := range g.commits {
 			if err := k.post(ctx, w.store, t); err != nil {
@@ -137,12 +157,15 @@ func (w *writer) recover(ctx context.Context, r *reader) error {
 	if err := r.row(ctx, `SELECT posted FROM journal`, nil, &posted); err != nil {
 		return err
 	}
+	row := func(query string, args []any, dest ...any) error { return r.row(ctx, query, args, dest...) }
 	left := newGeneration(uint64(posted)) //nolint:gosec // not negative
 	err := w.journal.read(left.number, func(generation uint64, records []byte) error {
 		left.number = generation
 		return eachRecord(records, func(k *commit) {
-			w.store.known.add(k.turn)
-			left.add(k)
+			if there := left.turns[k.turn] != nil || w.ids.has(k.turn, row); !there {
+				w.store.known.add(k.turn)
+				left.add(k)
+			}
 		})
 	})
 	if err != nil {

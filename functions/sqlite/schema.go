@@ -211,7 +211,7 @@ CREATE INDEX outbox_device ON outbox (home, device, seq);
 // schema3 says what of the journal is in the tables.
 const schema3 migration = `
 CREATE TABLE journal (posted INTEGER NOT NULL); -- generations up to this one
-INSERT INTO journal (posted) VALUES (0);
+INSERT INTO journal (posted) VALUES (abs(random() % 1152921504606846976)); -- so that no other store's journal fits
 `
 
 // checkFile makes the database file, or refuses one that is not SQLite's. It

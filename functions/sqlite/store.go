@@ -197,6 +197,9 @@ func (s *Store) Close() error {
 		s.endLoad()
 		s.loading.Wait()
 	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.drain())
+	}
 	if s.reads != nil {
 		errs = append(errs, s.reads.close())
 	}

@@ -71,9 +71,12 @@ type writer struct {
 	journal   *journal
 	frame     []byte // memory for it
 	recovered bool   // what an earlier process left in it
+	drained   bool
 	pending   *pending
 	posting   chan struct{} // closed when it is over; of the goroutine that runs
-	postDue   atomic.Bool
+	offered   bool          // what grows was closed by a transaction that failed; of the goroutine that runs
+
+	timeToPost atomic.Bool
 }
 
 func newWriter(s *Store, db *sql.DB, log *walLog, j *journal, o Options) *writer {
@@ -163,7 +166,7 @@ func (w *writer) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lazy = false
-	if !w.running && !w.closed && (len(w.queue) > 0 || w.postDue.Load()) {
+	if !w.running && !w.closed && (len(w.queue) > 0 || w.timeToPost.Load()) {
 		w.running = true
 		w.alive.Go(w.run)
 	}
@@ -176,7 +179,7 @@ func (w *writer) lead(ctx context.Context) {
 	w.write(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running = len(w.queue) > 0 || w.postDue.Load(); w.running {
+	if w.running = len(w.queue) > 0 || w.timeToPost.Load(); w.running {
 		w.alive.Go(w.run)
 	}
 }
@@ -192,7 +195,7 @@ func (w *writer) run() {
 func (w *writer) write(ctx context.Context) bool {
 	runtime.Gosched() // who is about to write may still come along
 	group, idle := w.take()
-	if w.postDue.Swap(false) {
+	if w.timeToPost.Swap(false) {
 		w.startPosting(ctx)
 	}
 	switch {
@@ -214,7 +217,7 @@ func (w *writer) take() (group []*queued, idle bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue) == 0 {
-		w.running = w.postDue.Load()
+		w.running = w.timeToPost.Load()
 		return nil, !w.running
 	}
 	const most = 1024
@@ -286,7 +289,13 @@ func (w *writer) finish(q *queued, err error) {
 // error means that nothing of it is stored, or, when the disk failed at the very
 // end, that it is not known.
 func (w *writer) transact(ctx context.Context, group []*queued) error {
-	return w.transactDue(ctx, w.pending.all(), group)
+	d := w.pending.all(w.journal.dirty || w.offered)
+	w.offered = w.offered || d.closes
+	err := w.transactDue(ctx, d, group)
+	if err == nil {
+		w.offered = false
+	}
+	return err
 }
 
 func (w *writer) transactDue(ctx context.Context, d due, group []*queued) error {
@@ -361,19 +370,27 @@ func (w *writer) discard() {
 	w.tx = nil
 }
 
-// close waits for what is queued.
-func (w *writer) close() error {
+// drain commits what is queued, and takes no more.
+func (w *writer) drain() error {
+	if w.drained {
+		return nil
+	}
+	w.drained = true
 	w.wake()
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.alive.Wait()
-	err := w.clear(context.Background())
+	return w.clear(context.Background())
+}
+
+// close is called once nothing reads any more.
+func (w *writer) close() error {
 	if w.tx != nil {
 		_ = w.tx.close() // back to the pool, which is closed next
 		w.tx = nil
 	}
-	return errors.Join(err, w.log.close(), w.db.Close())
+	return errors.Join(w.log.close(), w.db.Close())
 }
 
 // clear posts what is pending, so that the journal is not needed any more. Where

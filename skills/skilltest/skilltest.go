@@ -144,8 +144,9 @@ type SlotValue struct {
 	value any
 }
 
-// Slot gives an intent a value: a string, a number, a bool, or a time.Duration,
-// which travels as seconds.
+// Slot gives an intent a value: a string, a number, a bool, a time.Duration,
+// which travels as seconds, or a time.Time, which travels as a {time} in the
+// home's zone. A {date} is given as a string, "2026-11-25".
 func Slot(name string, value any) SlotValue { return SlotValue{name, value} }
 
 // Answer is what the skill answered.
@@ -197,7 +198,7 @@ func (t *Tester) Try(name string, slots ...SlotValue) (*Answer, error) {
 	t.tb.Helper()
 	intent := &assistantv1.IntentRequest{Name: name, Confidence: 1, Slots: make(map[string]*assistantv1.Slot)}
 	for _, s := range slots {
-		value, err := structpb.NewValue(plain(s.value))
+		value, err := structpb.NewValue(t.plain(s.value))
 		if err != nil {
 			t.tb.Fatalf("slot %s: %v", s.name, err)
 		}
@@ -354,9 +355,13 @@ func (t *Tester) nextDue(end time.Time) (scheduleKey, schedule, bool) {
 }
 
 // plain is a value as the wire has it.
-func plain(v any) any {
-	if d, ok := v.(time.Duration); ok {
-		return d.Seconds()
+func (t *Tester) plain(v any) any {
+	switch v := v.(type) {
+	case time.Duration:
+		return v.Seconds()
+	case time.Time:
+		return v.In(t.now.Location()).Format("2006-01-02T15:04:05")
+	default:
+		return v
 	}
-	return v
 }

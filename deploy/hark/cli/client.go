@@ -32,6 +32,9 @@ type client struct {
 	http  *http.Client
 }
 
+// named tells whether the user says where Hark runs.
+func named() bool { return os.Getenv("HARK_HTTP") != "" || os.Getenv("HARK_DATA") != "" }
+
 // newClient finds the running Hark: HARK_HTTP, or the address that the one with
 // the data folder HARK_DATA left there.
 func newClient() (*client, error) {
@@ -124,5 +127,13 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader) 
 	if json.NewDecoder(limited).Decode(&failure) != nil || failure.Error == "" {
 		return nil, fmt.Errorf("%s answered %s: is that a Hark?", c.base, answer.Status)
 	}
-	return nil, errors.New(failure.Error)
+	return nil, &refusal{answer.StatusCode, failure.Error}
 }
+
+// refusal is an error that Hark answered.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -27,13 +28,17 @@ func entity() *cobra.Command {
 		Use: "add HOME ID --name NAME", Short: "Make or change something that can be named and acted on", Args: cobra.ExactArgs(2),
 		Example: "  hark entity add demo light.desk --name \"desk lamp\" --area study --device lamp",
 		RunE: func(c *cobra.Command, args []string) error {
+			e.ID = args[1]
+			if e.Domain == "" {
+				domain, name, _ := strings.Cut(e.ID, ".")
+				if domain == "" || name == "" {
+					return fmt.Errorf("%q does not say what it is: use DOMAIN.NAME, such as light.%s", e.ID, cmp.Or(strings.Trim(e.ID, "."), "desk"))
+				}
+				e.Domain = domain
+			}
 			hark, err := newClient()
 			if err != nil {
 				return err
-			}
-			e.ID = args[1]
-			if e.Domain == "" {
-				e.Domain, _, _ = strings.Cut(e.ID, ".")
 			}
 			if err := hark.call(c.Context(), "POST", entities(args[0]), e, nil); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ type explanation struct {
 	Home      string    `json:"home"`
 	Area      string    `json:"area"`
 	Tried     []string  `json:"tried"`
+	Languages []string  `json:"languages"`
 	Lang      string    `json:"lang"`
 	Readings  []reading `json:"readings"`
 	More      int       `json:"more"`
@@ -33,6 +35,10 @@ type explanation struct {
 			Readings []reading `json:"readings"`
 		} `json:"parts"`
 	} `json:"guess"`
+	Pieces []struct {
+		Text       string `json:"text"`
+		Understood bool   `json:"understood"`
+	} `json:"pieces"`
 	Nearest []struct {
 		Text   string `json:"text"`
 		Skill  string `json:"skill"`
@@ -128,7 +134,8 @@ func (c *client) onlyHome(cmd *cobra.Command) (string, error) {
 	return "", nil
 }
 
-func (x *explanation) print(out io.Writer) {
+// printLang shows in which language the sentence is understood, and where.
+func (x *explanation) printLang(out io.Writer) {
 	where := "without a home's names: name one with --home"
 	if x.Home != "" {
 		where = "home " + x.Home
@@ -137,13 +144,19 @@ func (x *explanation) print(out io.Writer) {
 		}
 	}
 	switch {
+	case len(x.Tried) == 0 && len(x.Languages) == 0:
+		fmt.Fprintf(out, "no skill is deployed that understands sentences\n")
 	case len(x.Tried) == 0:
-		fmt.Fprintf(out, "no skill speaks that language (%s)\n", where)
+		fmt.Fprintf(out, "no skill speaks that language: there are %s\n", strings.Join(x.Languages, ", "))
 	case x.Lang == "":
 		fmt.Fprintf(out, "nothing in %s (%s)\n", strings.Join(x.Tried, ", "), where)
 	default:
 		fmt.Fprintf(out, "understood in %s (%s)\n", x.Lang, where)
 	}
+}
+
+func (x *explanation) print(out io.Writer) {
+	x.printLang(out)
 	if len(x.GivenUp) > 0 {
 		fmt.Fprintf(out, "the search was given up for %s: their sentences fit in too many ways\n", strings.Join(x.GivenUp, ", "))
 	}
@@ -164,6 +177,13 @@ func (x *explanation) print(out io.Writer) {
 			printReadings(out, p.Readings, "  ")
 		}
 	}
+	for _, p := range x.Pieces {
+		verb := "is not"
+		if p.Understood {
+			verb = "is understood"
+		}
+		fmt.Fprintf(out, "  %q %s\n", p.Text, verb)
+	}
 	if len(x.Nearest) > 0 {
 		fmt.Fprintf(out, "\nlike it, and understood:\n")
 		for _, n := range x.Nearest {
@@ -172,8 +192,14 @@ func (x *explanation) print(out io.Writer) {
 	}
 }
 
+// printReadings shows readings; one that means the same as one before is a line
+// of that.
 func printReadings(out io.Writer, list []reading, indent string) {
+	shown := make([]bool, len(list))
 	for i, r := range list {
+		if shown[i] {
+			continue
+		}
 		mark := " "
 		if r.Rival && r.Skill != list[0].Skill {
 			mark = "="
@@ -195,5 +221,16 @@ func printReadings(out io.Writer, list []reading, indent string) {
 		s := r.Score
 		fmt.Fprintf(out, "%s    score     name letters %d, wildcards %d, literal letters %d, wildcard letters %d\n",
 			indent, s.NameLetters, s.Wildcards, s.LiteralLetters, s.WildcardLetters)
+		for j := i + 1; j < len(list); j++ {
+			if o := list[j]; !shown[j] && o.same(r) {
+				shown[j] = true
+				fmt.Fprintf(out, "%s    also      %d. %s  %s  %s\n", indent, j+1, o.Template, o.Place, o.Why)
+			}
+		}
 	}
+}
+
+// same tells whether two readings would do the same.
+func (r *reading) same(o reading) bool {
+	return r.Skill == o.Skill && r.Version == o.Version && r.Intent == o.Intent && reflect.DeepEqual(r.Slots, o.Slots)
 }

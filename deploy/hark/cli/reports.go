@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -123,15 +124,17 @@ func moment(text string, now time.Time) (string, error) {
 type turnRow struct {
 	ID       string    `json:"id"`
 	Kind     string    `json:"kind"`
+	PartOf   string    `json:"part_of"`
 	Home     string    `json:"home"`
 	Device   string    `json:"device"`
 	Text     string    `json:"text"`
 	Received time.Time `json:"received"`
 	Finished time.Time `json:"finished"`
 	Intent   *struct {
-		Skill    string `json:"skill"`
-		Name     string `json:"name"`
-		Template string `json:"template"`
+		Skill      string  `json:"skill"`
+		Name       string  `json:"name"`
+		Template   string  `json:"template"`
+		Confidence float64 `json:"confidence"`
 	} `json:"intent"`
 	Reply *struct {
 		Speech string `json:"speech"`
@@ -148,6 +151,26 @@ type turnRow struct {
 			Skill, Intent, Template, Why string
 		} `json:"candidates"`
 	} `json:"trace"`
+}
+
+// meaning is what the turn was taken for: empty if for nothing, and with how sure
+// that was where it was a guess.
+func (t *turnRow) meaning() string {
+	switch {
+	case t.Intent == nil:
+		return ""
+	case t.Intent.Confidence > 0 && t.Intent.Confidence < 1:
+		return fmt.Sprintf("%s.%s (%.2f)", t.Intent.Skill, t.Intent.Name, t.Intent.Confidence)
+	}
+	return t.Intent.Skill + "." + t.Intent.Name
+}
+
+// outcome is ok or the code of the error that the turn ended with.
+func (t *turnRow) outcome() string {
+	if t.Reply != nil && t.Reply.Error != nil {
+		return t.Reply.Error.Code
+	}
+	return "ok"
 }
 
 func trace() *cobra.Command {
@@ -187,10 +210,17 @@ func (c *client) showTurn(cmd *cobra.Command, path string, asJSON bool) error {
 	if err := c.call(cmd.Context(), "GET", path, nil, &t); err != nil {
 		return err
 	}
+	parts, err := c.parts(cmd, &t)
+	if err != nil {
+		return err
+	}
 	out := table(cmd)
 	fmt.Fprintf(out, "turn\t%s\n%s\t%s\nfrom\t%s/%s\nreceived\t%s\n", t.ID, t.Kind, t.Text, t.Home, t.Device, t.Received.Local().Format("2006-01-02 15:04:05.000 MST"))
+	if t.PartOf != "" {
+		fmt.Fprintf(out, "part of\t%s\n", t.PartOf)
+	}
 	if t.Intent != nil {
-		fmt.Fprintf(out, "intent\t%s.%s\t%s\n", t.Intent.Skill, t.Intent.Name, t.Intent.Template)
+		fmt.Fprintf(out, "intent\t%s\t%s\n", t.meaning(), t.Intent.Template)
 	}
 	if t.Reply != nil {
 		fmt.Fprintf(out, "answer\t%s\n", t.Reply.Speech)
@@ -204,8 +234,32 @@ func (c *client) showTurn(cmd *cobra.Command, path string, asJSON bool) error {
 		for _, k := range stage.Candidates {
 			fmt.Fprintf(out, "\t\t%s.%s\t%s\t%s\n", k.Skill, k.Intent, k.Template, k.Why)
 		}
+		if p := parts[stage.Detail]; p != nil && stage.Name == "part" {
+			fmt.Fprintf(out, "\t\t%s\t%s\t%q\n", p.meaning(), p.outcome(), p.Text)
+		}
 	}
 	return out.Flush()
+}
+
+// parts fetches the turns of the parts of a turn, by their ids. One that is not
+// kept any more is left out.
+func (c *client) parts(cmd *cobra.Command, t *turnRow) (map[string]*turnRow, error) {
+	found := make(map[string]*turnRow)
+	for _, stage := range t.Trace {
+		if stage.Name != "part" {
+			continue
+		}
+		var p turnRow
+		err := c.call(cmd.Context(), "GET", "/api/v1/turns/"+url.PathEscape(stage.Detail), nil, &p)
+		if failure, ok := errors.AsType[*refusal](err); ok && failure.status == http.StatusNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[stage.Detail] = &p
+	}
+	return found, nil
 }
 
 func (c *client) showTurns(cmd *cobra.Command, path string, asJSON bool) error {
@@ -223,9 +277,9 @@ func (c *client) showTurns(cmd *cobra.Command, path string, asJSON bool) error {
 	out := table(cmd)
 	fmt.Fprintln(out, "TURN\tRECEIVED\tFROM\tSKILL\tMS\tTEXT\tANSWER")
 	for _, t := range turns {
-		skill, answer := "", ""
-		if t.Intent != nil {
-			skill = t.Intent.Skill + "." + t.Intent.Name
+		id, skill, answer := t.ID, t.meaning(), ""
+		if t.PartOf != "" {
+			id = "  " + id // of the turn above it
 		}
 		if t.Reply != nil {
 			answer = t.Reply.Speech
@@ -233,7 +287,7 @@ func (c *client) showTurns(cmd *cobra.Command, path string, asJSON bool) error {
 				skill = strings.TrimSpace(skill + " " + t.Reply.Error.Code)
 			}
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s/%s\t%s\t%d\t%s\t%s\n", t.ID, t.Received.Local().Format("01-02 15:04:05.000 MST"), t.Home, t.Device,
+		fmt.Fprintf(out, "%s\t%s\t%s/%s\t%s\t%d\t%s\t%s\n", id, t.Received.Local().Format("01-02 15:04:05.000 MST"), t.Home, t.Device,
 			skill, t.Finished.Sub(t.Received).Milliseconds(), t.Text, answer)
 	}
 	return out.Flush()

@@ -162,6 +162,16 @@ func stock(store *sqlite.Store, logs *runtime.FileLogs) error {
 		ID: "bad", Kind: assistant.KindUtterance, Home: "demo", Device: "kitchen", Text: "mumble", Received: noon().Add(time.Second),
 		Reply: &assistant.Reply{Speech: "Sorry?", Error: assistant.Errorf(assistant.CodeNotUnderstood, "no sentence matches")},
 	}
+	several := &assistant.Turn{
+		ID: "several", Kind: assistant.KindUtterance, Home: "demo", Device: "kitchen", Text: "set a timer and cancel all", Received: noon().Add(2 * time.Second),
+		Reply: &assistant.Reply{Speech: "Not all."}, Trace: []assistant.Stage{{Name: "part", Detail: "first"}, {Name: "part", Detail: "second"}, {Name: "part", Detail: "gone"}},
+	}
+	part := func(id, text, intent string, failed *assistant.Error) *assistant.Commit {
+		return &assistant.Commit{Turn: &assistant.Turn{
+			ID: id, Kind: assistant.KindPart, PartOf: "several", Home: "demo", Device: "kitchen", Text: text, Received: several.Received,
+			Intent: &assistant.Intent{Skill: "timer", Name: intent, Confidence: 0.8}, Reply: &assistant.Reply{Error: failed},
+		}}
+	}
 	set := assistant.Schedule{
 		ScheduleKey: assistant.ScheduleKey{Home: "demo", Skill: "timer", ID: "tea"}, Due: noon().Add(time.Hour), Device: "kitchen", Kind: "timer",
 	}
@@ -169,6 +179,9 @@ func stock(store *sqlite.Store, logs *runtime.FileLogs) error {
 	return errors.Join(
 		store.Commit(ctx, &assistant.Commit{Turn: good, Set: []assistant.Schedule{set}}),
 		store.Commit(ctx, &assistant.Commit{Turn: bad}),
+		store.Commit(ctx, part("first", "set a timer", "SetTimer", nil)),
+		store.Commit(ctx, part("second", "cancel all", "Cancel", assistant.Errorf(assistant.CodeSkillFailed, "it fell"))),
+		store.Commit(ctx, &assistant.Commit{Turn: several}),
 		logs.Append("timer", []runtime.LogLine{{Time: noon(), Instance: "timer-1", Line: "hello"}, {Time: noon(), Instance: "timer-1", Line: "goodbye"}}),
 	)
 }
@@ -212,6 +225,7 @@ func (r *releases) read(archive io.Reader, progress func(release.Step)) (*manife
 	progress(release.Step{Name: "read", Detail: "skill.yaml"})
 	if _, err := os.Stat(filepath.Join(dir, "warned")); err == nil {
 		progress(release.Step{Name: "warning", Detail: "it may rain"})
+		progress(release.Step{Name: "overlap", Detail: "it rains elsewhere"})
 	}
 	return manifest.Load(os.DirFS(dir))
 }

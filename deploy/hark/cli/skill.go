@@ -60,11 +60,16 @@ func readSkill(dir string) ([]byte, error) {
 	return archive, err
 }
 
+// findings are what a deployment or a test has found that is no failure.
+type findings struct {
+	Warnings []string `json:"warnings"`
+	Overlaps []string `json:"overlaps"` // sentences that other skills understand, too
+}
+
 type liveSkill struct {
 	Skill   string `json:"skill"`
 	Version string `json:"version"`
-	// Warnings are what the deployment has found that is no failure.
-	Warnings []string `json:"warnings"`
+	findings
 }
 
 func (c *client) deploy(ctx context.Context, archive []byte, progress io.Writer) (*liveSkill, error) {
@@ -77,7 +82,7 @@ func (c *client) deploy(ctx context.Context, archive []byte, progress io.Writer)
 	case last.Live == nil:
 		return nil, errors.New("the answer does not say what is live: `hark skill list` does")
 	}
-	last.Live.Warnings = append([]string{}, last.Warnings...)
+	last.Live.findings = last.findings
 	return last.Live, nil
 }
 

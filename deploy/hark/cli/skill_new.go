@@ -39,8 +39,8 @@ func skillNew() *cobra.Command {
 			if err := writeModule(c.Context(), dir, name); err != nil {
 				note = fmt.Sprintf("\nNo go.mod was written, so `go test` will not run in the folder; deploying works. %v\n", err)
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is a skill that answers.\n\n  hark skill deploy %s\n  hark say \"hello %s\"\n%s",
-				dir, dir, spoken(name), note)
+			fmt.Fprintf(c.OutOrStdout(), "%s is a skill that answers.\n\n  hark skill test %[1]s\n  hark skill deploy %[1]s\n  hark say \"hello %[2]s\"\n%[3]s",
+				dir, spoken(name), note)
 			return nil
 		},
 	}

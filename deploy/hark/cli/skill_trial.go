@@ -17,14 +17,15 @@ import (
 
 // tested is what a test of a skill has found, as --json shows it.
 type tested struct {
-	Skill     string   `json:"skill"`
-	Sentences int      `json:"sentences"`
-	Answers   int      `json:"answers"`
-	Handlers  int      `json:"handlers"`
-	Warnings  []string `json:"warnings"`
-	Offline   bool     `json:"offline"` // the sentences alone, without a running Hark
-	Passed    bool     `json:"passed"`
-	Error     string   `json:"error,omitempty"`
+	Skill     string `json:"skill"`
+	Sentences int    `json:"sentences"` // that pass, as with the next two
+	Answers   int    `json:"answers"`
+	Handlers  int    `json:"handlers"`
+	findings
+
+	Offline bool   `json:"offline"` // the sentences alone, without a running Hark
+	Passed  bool   `json:"passed"`
+	Error   string `json:"error,omitempty"`
 }
 
 func skillTest() *cobra.Command {
@@ -32,7 +33,8 @@ func skillTest() *cobra.Command {
 	c := &cobra.Command{
 		Use: "test DIR", Short: "Test a skill as a deployment does, and deploy nothing", Args: cobra.ExactArgs(1),
 		Long: "Run a skill's test sentences, then start it in the running Hark, beside the skills that are deployed, and ask it what the tests\n" +
-			"with an answer ask. What answers there is not touched. Without a running Hark the sentences alone are tested.",
+			"with an answer ask. What answers there is not touched. A handler that does not answer in time fails.\n" +
+			"Where no Hark runs, and neither HARK_HTTP nor HARK_DATA names one, the sentences alone are tested, as with --offline.",
 		RunE: func(c *cobra.Command, args []string) error {
 			archive, err := readSkill(args[0])
 			if err != nil {
@@ -42,7 +44,7 @@ func skillTest() *cobra.Command {
 			if asJSON {
 				progress = io.Discard
 			}
-			result := &tested{Warnings: []string{}}
+			result := &tested{findings: findings{[]string{}, []string{}}}
 			failure := result.run(c.Context(), args[0], archive, offline, progress)
 			if result.Passed = failure == nil; !result.Passed {
 				result.Error = failure.Error()
@@ -70,7 +72,8 @@ func failed(failure error) error {
 	return errors.New("the skill does not pass its tests")
 }
 
-// run tests the skill in the running Hark or, if there is none, its sentences here.
+// run tests the skill in the running Hark or, if there is none and none is named,
+// its sentences here.
 func (t *tested) run(ctx context.Context, dir string, archive []byte, offline bool, progress io.Writer) error {
 	folder, err := manifest.Load(os.DirFS(dir))
 	if err != nil {
@@ -82,6 +85,9 @@ func (t *tested) run(ctx context.Context, dir string, archive []byte, offline bo
 		if err = hark.call(ctx, "GET", "/api/v1/version", nil, nil); err == nil {
 			return hark.test(ctx, archive, t, progress)
 		}
+	}
+	if !offline && named() {
+		return fmt.Errorf("%w; with --offline the sentences alone are tested", err)
 	}
 	if !offline {
 		fmt.Fprintf(progress, "%v\n", err)
@@ -96,30 +102,32 @@ func (t *tested) print(out io.Writer) {
 		fmt.Fprintf(out, "%s: %d test sentences pass; answers, handlers and other skills' sentences were not tested\n", t.Skill, t.Sentences)
 		return
 	}
-	fmt.Fprintf(out, "%s: %d test sentences, %d answers and %d more handlers pass; %d warnings; nothing was deployed\n",
-		t.Skill, t.Sentences, t.Answers, t.Handlers, len(t.Warnings))
+	fmt.Fprintf(out, "%s: %d test sentences, %d answers and %d more handlers pass; %d warnings; %d overlaps; nothing was deployed\n",
+		t.Skill, t.Sentences, t.Answers, t.Handlers, len(t.Warnings), len(t.Overlaps))
 }
 
 func (c *client) test(ctx context.Context, archive []byte, t *tested, progress io.Writer) error {
 	last, err := c.release(ctx, "/api/v1/trials", archive, progress)
-	t.Warnings = append(t.Warnings, last.Warnings...)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case last.Error != "":
-		return errors.New(last.Error)
-	case last.Tested != nil:
+	}
+	t.findings = last.findings
+	if last.Tested != nil {
 		t.Sentences, t.Answers, t.Handlers = last.Tested.Sentences, last.Tested.Answers, last.Tested.Handlers
+	}
+	if last.Error != "" {
+		return errors.New(last.Error)
 	}
 	return nil
 }
 
-// released is the end of a deployment or a test, and what was warned of before.
+// released is the end of a deployment or a test, and what was found before.
 type released struct {
-	Error    string
-	Live     *liveSkill
-	Tested   *release.Tested
-	Warnings []string
+	findings
+
+	Error  string
+	Live   *liveSkill
+	Tested *release.Tested
 }
 
 // release sends a packed skill and shows the steps as they come.
@@ -130,7 +138,7 @@ func (c *client) release(ctx context.Context, path string, archive []byte, progr
 	}
 	defer answer.Close()
 	start, events := time.Now(), json.NewDecoder(answer)
-	var warnings []string
+	found := findings{[]string{}, []string{}}
 	for {
 		var event struct {
 			released
@@ -143,11 +151,14 @@ func (c *client) release(ctx context.Context, path string, archive []byte, progr
 		case err != nil:
 			return released{}, fmt.Errorf("the answer cannot be read: %w", err)
 		case event.Error != "", event.Live != nil, event.Tested != nil:
-			event.Warnings = warnings
+			event.findings = found
 			return event.released, nil
 		}
-		if event.Step == "warning" || event.Step == "overlap" {
-			warnings = append(warnings, event.Detail)
+		switch event.Step {
+		case "warning":
+			found.Warnings = append(found.Warnings, event.Detail)
+		case "overlap":
+			found.Overlaps = append(found.Overlaps, event.Detail)
 		}
 		fmt.Fprintf(progress, "%5.1fs  %-9s %s\n", time.Since(start).Seconds(), event.Step, event.Detail)
 	}

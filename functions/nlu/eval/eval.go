@@ -1,6 +1,41 @@
 // Package eval holds a matcher to test vectors: a grammar and sentences with
 // the intent and slots that they must give come in, a score goes out. It must
 // not know how sentences are matched.
+//
+// A grammar is a JSON object. Fields that are not named here are not read.
+//
+//	language      BCP 47
+//	settings      {"ignore_whitespace": true}: for scripts without blanks
+//	skip_words    [words] that may stand anywhere
+//	lists         {name: list}, of which {"type": "wildcard"} takes any words, {"type":
+//	              "values", "values": [{"in": template, "out": value, "context": {}}]}
+//	              those that are named, and {"type": "range", "from", "to", "step",
+//	              "multiplier", "fractions": none, halves or tenths} numbers
+//	rules         {name: template}
+//	intents       {name: {"groups": [group]}}; of equal readings, the first in the file
+//	              wins. A group has an id, a combination (the name of its set of
+//	              slots), templates, slots that it sets, lists and rules of its own,
+//	              and conditions, requires_context and excludes_context: {key: value},
+//	              {key: [values]}, {key: null} for any, or {key: {"value": one of
+//	              these, "slot": true or a name}} to take the value as a slot
+//	fixtures      {id: {"entities": [{"name", "domain"}], "areas": [{"name"}],
+//	              "floors": [{"name"}]}}: homes, of which names are templates
+//	number_words  {number: [words]}
+//
+// Tests are JSON objects, one a line; blank lines are left out.
+//
+//	id, text      the sentence, and what it is called in reports
+//	fixture       the home that it is said in
+//	context       {key: value} that holds where it is said, such as the area
+//	intent        that it must mean; null: it must not be understood
+//	combination   of the group that it must match; absent: any
+//	slots, context_slots, slots_any_of
+//	              all that the reading must have, and no others: {name: value}, of
+//	              which several in a list are each right, and the same from the
+//	              context, and {name: [values]}
+//
+// A file of derived tests, sentences made of others or of templates by a program,
+// has the same form.
 package eval
 
 import (

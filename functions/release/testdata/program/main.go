@@ -25,7 +25,11 @@ func answer(context.Context, *skills.Call) (*skills.Answer, error) {
 	return skills.Speak(strings.TrimSpace(string(text))), err
 }
 
-func count(_ context.Context, call *skills.Call) (*skills.Answer, error) {
+func count(ctx context.Context, call *skills.Call) (*skills.Answer, error) {
+	if mode, err := os.ReadFile("mode"); err == nil && strings.TrimSpace(string(mode)) == "silent" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	n, err := skills.State[int](call)
 	if err != nil {
 		return nil, err
