@@ -36,6 +36,7 @@ type journal struct {
 	// the tables behind what is acknowledged later: the next frame takes its place, or
 	// the generation is closed.
 	dirty bool
+	sync  func(*os.File) error
 }
 
 const (
@@ -46,7 +47,7 @@ const (
 
 // openJournal opens the files beside the database, which may be missing.
 func openJournal(path string) (*journal, error) {
-	j := &journal{path: path}
+	j := &journal{path: path, sync: syncData}
 	for i := range j.files {
 		f, err := os.OpenFile(j.name(i), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
@@ -166,7 +167,7 @@ func (j *journal) append(frame []byte) error {
 	if _, err := f.WriteAt(frame, j.end); err != nil {
 		return err
 	}
-	if err := syncData(f); err != nil {
+	if err := j.sync(f); err != nil {
 		return err
 	}
 	j.dirty = false

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hark-voice/hark/functions/assistant"
@@ -201,6 +202,10 @@ func TestPostingFails(t *testing.T) {
 	if err := s.Ping(t.Context()); !errors.Is(err, assistant.ErrStoreAway) {
 		t.Errorf("a ping: %v", err)
 	}
+	// A posting that failed may be on the disk all the same: what it took is closed.
+	if err := s.Commit(t.Context(), &assistant.Commit{Turn: aTurn(int64(n))}); !errors.Is(err, assistant.ErrStoreAway) {
+		t.Errorf("a commit to a generation that was offered to the tables: %v", err)
+	}
 	if _, err := s.FindTurn(t.Context(), turnID(1)); err != nil {
 		t.Error(err)
 	}
@@ -227,6 +232,108 @@ func rename(t *testing.T, path, from, to string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// failSync lets the next group fail although it was written.
+func failSync(t *testing.T, s *Store, c *assistant.Commit) {
+	t.Helper()
+	release := hold(t, s)
+	s.writer.journal.sync = func(*os.File) error { return syscall.EIO }
+	release()
+	if err := s.Commit(t.Context(), c); !errors.Is(err, assistant.ErrStoreAway) {
+		t.Fatalf("a commit that cannot be synced: %v", err)
+	}
+	release = hold(t, s)
+	s.writer.journal.sync = syncData
+	release()
+}
+
+// A group that was written, but could not be synced, was refused: it does not come
+// back behind what was acknowledged after it, by whichever way.
+func TestAFailedGroupDoesNotComeBack(t *testing.T) {
+	for name, next := range map[string]func(*assistant.Commit) *assistant.Commit{
+		"in the journal": plain,
+		"in the tables":  func(c *assistant.Commit) *assistant.Commit { return c },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := openAt(t, dir)
+			commitPlain(t, s, 0, 3)
+			refused := plain(crashCommit(0, 3))
+			refused.Turn.ID, refused.Messages = "refused", nil
+			failSync(t, s, refused)
+			failSync(t, s, plain(crashCommit(0, 3))) // it will be tried again
+			for n := 3; n < 6; n++ {
+				if err := s.Commit(t.Context(), next(crashCommit(0, n))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again := openAt(t, died(t, dir))
+			checkPlain(t, again, 6)
+			if turns, err := again.Turns(t.Context(), 10); err != nil || len(turns) != 6 {
+				t.Errorf("%d turns, %v", len(turns), err)
+			}
+		})
+	}
+}
+
+// Damage is not taken for the end of the journal where more follows.
+func TestJournalDamagedInTheMiddle(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	release := keepPending(t, s)
+	defer release()
+	commitPlain(t, s, 0, 4)
+	middle := s.writer.journal.end
+	commitPlain(t, s, 4, 10)
+	name := filepath.Base(s.writer.journal.files[s.writer.journal.generation%2].Name())
+	copied := died(t, dir)
+	data, err := os.ReadFile(filepath.Join(copied, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[middle+100] ^= 1
+	if err := os.WriteFile(filepath.Join(copied, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), Options{Path: filepath.Join(copied, "hark.db")})
+	if err == nil {
+		_ = again.Close()
+	}
+	if want := fmt.Sprintf("damaged at byte %d", middle); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("opened with %v, want %q", err, want)
+	}
+	if left, err := os.ReadFile(filepath.Join(copied, name)); err != nil || len(left) != len(data) {
+		t.Errorf("the journal was touched: %d of %d bytes, %v", len(left), len(data), err)
+	}
+}
+
+// What is queued when the store is closed is committed.
+func TestCloseCommitsWhatIsQueued(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	commitPlain(t, s, 0, 1)
+	release := hold(t, s)
+	const n = 5
+	outcomes := make(chan error, n)
+	for i := 1; i <= n; i++ {
+		go func() { outcomes <- s.Commit(t.Context(), plain(crashCommit(i, 0))) }()
+		waitQueued(t, s, i)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	release()
+	for range n {
+		if err := <-outcomes; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if turns, err := openAt(t, dir).Turns(t.Context(), 10); err != nil || len(turns) != n+1 {
+		t.Errorf("%d turns, %v", len(turns), err)
 	}
 }
 
